@@ -1,0 +1,1 @@
+"""Prefect blocks of the pipeline and the command that registers them."""

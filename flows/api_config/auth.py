@@ -1,0 +1,108 @@
+"""How an API lets us in: the auth kinds of the configuration, with secrets by reference only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+# RFC 9110 tokens: anything else in a header's name could smuggle in another header
+HEADER_NAME_PATTERN = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+
+
+class SecretReference(BaseModel):
+    """Where a secret is kept: an environment variable or a stored `ApiCredentials` block."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    block: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one_place(self) -> SecretReference:
+        if (self.env is None) == (self.block is None):
+            raise PydanticCustomError("secret_place", 'name one place: {"env": …} or {"block": …}')
+        return self
+
+    def __str__(self) -> str:
+        return f"environment variable {self.env}" if self.env else f"block '{self.block}'"
+
+
+def _refuse_literal(value: Any) -> Any:
+    if not isinstance(value, dict | SecretReference):
+        raise PydanticCustomError(
+            "literal_secret",
+            'a secret must be named, not written here: use {"env": "NAME"} or {"block": "document-name"}',
+        )
+    return value
+
+
+Secret = Annotated[SecretReference, BeforeValidator(_refuse_literal)]
+
+
+class _Auth(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NoAuth(_Auth):
+    """Nothing is sent."""
+
+    kind: Literal["none"]
+
+
+class BasicAuth(_Auth):
+    """HTTP Basic: user name and password."""
+
+    kind: Literal["basic"]
+    username: Secret
+    password: Secret
+
+
+class HeaderAuth(_Auth):
+    """A key in a header, e.g. `Ocp-Apim-Subscription-Key`."""
+
+    kind: Literal["header"]
+    name: Annotated[str, StringConstraints(pattern=HEADER_NAME_PATTERN)]
+    value: Secret
+
+
+class QueryAuth(_Auth):
+    """A key in the query string, e.g. `api_key`; it is left out of every URL we show or store."""
+
+    kind: Literal["query"]
+    name: Annotated[str, StringConstraints(min_length=1)]
+    value: Secret
+
+
+class BearerAuth(_Auth):
+    """`Authorization: Bearer …` with a token that does not expire within a run."""
+
+    kind: Literal["bearer"]
+    token: Secret
+
+
+Auth = Annotated[NoAuth | BasicAuth | HeaderAuth | QueryAuth | BearerAuth, Field(discriminator="kind")]
+AUTH_KINDS: dict[str, type[_Auth]] = {
+    "none": NoAuth,
+    "basic": BasicAuth,
+    "header": HeaderAuth,
+    "query": QueryAuth,
+    "bearer": BearerAuth,
+}
+
+ISONE_HOST = "webservices.iso-ne.com"
+ISONE_DEFAULT_AUTH = BasicAuth(
+    kind="basic",
+    username=SecretReference(env="ISONE_API_USERNAME"),
+    password=SecretReference(env="ISONE_API_PASSWORD"),
+)
+
+
+def secret_references(auth: Auth) -> Iterator[tuple[str, SecretReference]]:
+    """The secrets of one auth entry as (field name, reference), e.g. `("password", …)`."""
+    for field in type(auth).model_fields:
+        value = getattr(auth, field)
+        if isinstance(value, SecretReference):
+            yield field, value

@@ -1,0 +1,59 @@
+"""Choosing APIs from a configuration by name or folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flows.api_config.models import ApiConfig
+from flows.api_config.problems import ConfigError, Problem, nearest_word
+
+
+def _folded(text: str) -> str:
+    return text.strip().casefold()
+
+
+def select_apis(apis: Sequence[ApiConfig], wanted: Sequence[str] | None) -> tuple[ApiConfig, ...]:
+    """The APIs to run, in the configuration's order, each once.
+
+    Args:
+        apis: All that are configured.
+        wanted: Names or output folders, case and surrounding space ignored; None means every
+            enabled API. An API that is not enabled can still be chosen by its name.
+
+    Raises:
+        ConfigError: For an empty choice, for each unknown name, or where nothing is enabled.
+    """
+    if wanted is None:
+        enabled = tuple(api for api in apis if api.enabled)
+        if not enabled:
+            raise ConfigError([Problem("configuration", "$.apis", "no API is enabled")])
+        return enabled
+    if not wanted:
+        raise ConfigError(
+            [
+                Problem(
+                    "apis",
+                    "",
+                    "an empty list of APIs was asked for",
+                    "leave it out to run all that are enabled",
+                )
+            ]
+        )
+    chosen: set[str] = set()
+    problems = []
+    for word in wanted:
+        matching = [api.name for api in apis if _folded(api.name) == _folded(word)] or [
+            api.name for api in apis if _folded(api.output_folder) == _folded(word)
+        ]
+        chosen.update(matching)
+        if not matching:
+            problems.append(Problem("apis", "", f"no API is called '{word}'", _advice(word, apis)))
+    if problems:
+        raise ConfigError(problems)
+    return tuple(api for api in apis if api.name in chosen)
+
+
+def _advice(word: str, apis: Sequence[ApiConfig]) -> str:
+    nearest = nearest_word(word, [api.name for api in apis] + [api.output_folder for api in apis])
+    configured = "configured: " + ", ".join(f"'{api.name}'" for api in apis)
+    return f"did you mean '{nearest}'? {configured}" if nearest else configured
