@@ -10,11 +10,20 @@ from flows.api_config.auth import (
     SecretReference,
     secret_references,
 )
-from flows.api_config.loading import PipelineConfig, load_config, unset_secrets
+from flows.api_config.loading import PipelineConfig, load_config
 from flows.api_config.models import ApiConfig, is_loopback
 from flows.api_config.problems import ConfigError, Problem
-from flows.api_config.selection import select_apis
-from flows.api_config.settings import DEFAULT_S3_BLOCK, SHIPPED_CONFIG_FILE, Settings, environment
+from flows.api_config.secrets import ResolvedSecrets, resolve_secrets
+from flows.api_config.selection import check_configuration, select_apis
+from flows.api_config.settings import (
+    DEFAULT_S3_BLOCK,
+    SHIPPED_CONFIG_FILE,
+    ExplicitBucket,
+    Settings,
+    environment,
+    explicit_bucket,
+    use_bucket,
+)
 
 __all__ = [
     "DEFAULT_S3_BLOCK",
@@ -24,17 +33,22 @@ __all__ = [
     "BasicAuth",
     "BearerAuth",
     "ConfigError",
+    "ExplicitBucket",
     "HeaderAuth",
     "NoAuth",
     "PipelineConfig",
     "Problem",
     "QueryAuth",
+    "ResolvedSecrets",
     "SecretReference",
     "Settings",
+    "check_configuration",
     "environment",
+    "explicit_bucket",
     "is_loopback",
     "load_config",
+    "resolve_secrets",
     "secret_references",
     "select_apis",
-    "unset_secrets",
+    "use_bucket",
 ]

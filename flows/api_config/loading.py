@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from flows.api_config.auth import AUTH_KINDS, SecretReference, secret_references
+from flows.api_config.auth import AUTH_KINDS, SecretReference
 from flows.api_config.models import ApiConfig, CommonOptions
 from flows.api_config.problems import ConfigError, Problem, nearest_word
 
@@ -74,23 +74,6 @@ def load_config(file: Path) -> PipelineConfig:
     if problems:
         raise ConfigError(problems)
     return PipelineConfig(file, tuple(apis))
-
-
-def unset_secrets(
-    config: PipelineConfig, apis: Iterable[ApiConfig], environment: Mapping[str, str]
-) -> list[Problem]:
-    """The environment references of `apis` that are not set, or set to nothing."""
-    problems = []
-    for api in apis:
-        path = f"$.apis[{config.apis.index(api)}].auth"
-        for entry in api.auth_entries:
-            for field, reference in secret_references(entry):
-                if reference.env and not environment.get(reference.env):
-                    cause = f"'{api.name}' needs {field} from {reference}, which is not set"
-                    problems.append(
-                        Problem(str(config.file), path, cause, "set it in the environment or in .env")
-                    )
-    return problems
 
 
 def _file_error(file: Path, cause: str, suggestion: str = "") -> ConfigError:

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from flows.api_config.loading import PipelineConfig, load_config
 from flows.api_config.models import ApiConfig
 from flows.api_config.problems import ConfigError, Problem, nearest_word
+from flows.api_config.secrets import unset_secrets
+from flows.api_config.settings import environment
+
+
+def check_configuration(file: Path, wanted: Sequence[str] | None = None) -> PipelineConfig:
+    """The configuration in `file`, if the wanted APIs could run with it as far as can be told offline.
+
+    Raises:
+        ConfigError: With every problem of the file, the choice or the environment variables.
+    """
+    config = load_config(file)
+    problems = unset_secrets(config, select_apis(config.apis, wanted), environment())
+    if problems:
+        raise ConfigError(problems)
+    return config
 
 
 def _folded(text: str) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -30,6 +33,39 @@ class Settings(BaseSettings):
     s3_block: str = DEFAULT_S3_BLOCK
     s3_bucket: str | None = None
     state_dir: Path = Path(".energy-pipeline")
+
+
+@dataclass(frozen=True)
+class ExplicitBucket:
+    """A bucket named on the command line or in a call: it goes before blocks and settings.
+
+    Attributes:
+        name: Its name; None leaves it to `ENERGY_PIPELINE_S3_BUCKET`.
+        profile: AWS profile; None leaves it to `AWS_PROFILE`.
+        region: AWS region; None leaves it to the ordinary AWS chain.
+    """
+
+    name: str | None = None
+    profile: str | None = None
+    region: str | None = None
+
+
+_explicit_bucket: ContextVar[ExplicitBucket | None] = ContextVar("explicit_bucket", default=None)
+
+
+@contextmanager
+def use_bucket(bucket: ExplicitBucket | None) -> Iterator[None]:
+    """Within this context, runs in this thread store into `bucket`."""
+    token = _explicit_bucket.set(bucket)
+    try:
+        yield
+    finally:
+        _explicit_bucket.reset(token)
+
+
+def explicit_bucket() -> ExplicitBucket | None:
+    """The bucket that `use_bucket` has put in force, if any."""
+    return _explicit_bucket.get()
 
 
 def environment() -> Mapping[str, str]:

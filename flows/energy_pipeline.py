@@ -1,0 +1,36 @@
+"""The flow: collect the configured APIs, store each as a CSV object, report.
+
+Requires: a configuration (`flows/api_config.json` or `ENERGY_PIPELINE_CONFIG_FILE`), the secrets it
+refers to, and an S3 bucket: an `S3Bucket` block (`python -m blocks.register` makes it) or
+`ENERGY_PIPELINE_S3_BUCKET` with AWS credentials.
+
+Prefect loads this file under a second module name, so it holds flows only.
+"""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.flow_parameters import ApiNames, ConfigFile, S3Block
+from flows.pipeline_run import run_pipeline
+from flows.run_report import RunResults
+
+
+@flow(name="energy-pipeline", task_runner=ThreadPoolTaskRunner(max_workers=16))  # type: ignore[arg-type]
+def energy_pipeline(
+    apis: ApiNames = None, config_file: ConfigFile = None, s3_block: S3Block = None
+) -> State[RunResults]:
+    """Collect electricity data from the configured APIs and store each as a CSV object in S3.
+
+    Args:
+        apis: Names or output folders of the APIs to run; none for all that are enabled.
+        config_file: Configuration to use instead of the one in the settings.
+        s3_block: Name of the `S3Bucket` block to store into instead of the one in the settings.
+
+    Returns:
+        Completed when every API is stored or empty; PartiallyCompleted when some failed; Failed
+        when all failed or the configuration is wrong. The state's data are the results.
+    """
+    return run_pipeline(apis, config_file, s3_block)

@@ -1,0 +1,52 @@
+"""Putting credentials on a request: only here does a secret leave its wrapper."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import httpx
+
+from flows.api_config import (
+    Auth,
+    BasicAuth,
+    BearerAuth,
+    HeaderAuth,
+    QueryAuth,
+    ResolvedSecrets,
+)
+
+
+def authenticated(
+    url: httpx.URL, headers: httpx.Headers, entries: Sequence[Auth], secrets: ResolvedSecrets
+) -> tuple[httpx.URL, httpx.Headers]:
+    """`url` and `headers` with the credentials of every auth entry; the arguments stay as they are."""
+    headers = httpx.Headers(headers)
+    for entry in entries:
+        match entry:
+            case BasicAuth():
+                username = secrets.value(entry.username, "username")
+                password = secrets.value(entry.password, "password")
+                token = base64.b64encode(f"{username}:{password}".encode()).decode()
+                headers["Authorization"] = f"Basic {token}"
+            case HeaderAuth():
+                _set(headers, entry.name, secrets.value(entry.value, "value"))
+            case QueryAuth():
+                url = url.copy_set_param(entry.name, secrets.value(entry.value, "value"))
+            case BearerAuth():
+                _set(headers, "Authorization", f"Bearer {secrets.value(entry.token, 'token')}")
+    return url, headers
+
+
+def _set(headers: httpx.Headers, name: str, value: str) -> None:
+    # as bytes, since httpx refuses text that is not ASCII and would show it in its error
+    headers.update([(name.encode(), value.encode())])
+
+
+def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+    """Whether two URLs share scheme, host and port, so that credentials may go to both."""
+    return (one.scheme, one.host, _port(one)) == (other.scheme, other.host, _port(other))
+
+
+def _port(url: httpx.URL) -> int | None:
+    return url.port or {"http": 80, "https": 443}.get(url.scheme)

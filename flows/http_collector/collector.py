@@ -1,0 +1,149 @@
+"""Asking until an answer comes or the attempts are used up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+import tenacity
+
+from flows.api_config import ApiConfig, ResolvedSecrets
+from flows.http_collector.attempt import Attempt, full_url, run_stopped
+from flows.http_collector.host_limits import host_limits
+from flows.http_collector.replies import AttemptFailedError, CollectionError
+from flows.request_plan import CollectionRequest
+
+logger = logging.getLogger(__name__)
+
+_BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30)
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What an API answered.
+
+    Attributes:
+        body: The reply's bytes, decompressed.
+        source_url: The address asked, with its parameters and without secrets.
+        collected_at: When the reply was complete (UTC).
+    """
+
+    body: bytes = field(repr=False)
+    source_url: str
+    collected_at: datetime
+
+
+class HttpCollector:
+    """Collects payloads for one run, from many threads at once, within each host's limits.
+
+    It counts what it sends: a request gets `max_attempts` attempts in the whole run, however
+    often `collect` is called for it.
+
+    Args:
+        apis: All APIs of the run; the hosts' limits are taken from them.
+        secrets: The credentials they refer to.
+        sleep: Waits between attempts; for tests. By default `stop` ends the wait.
+    """
+
+    def __init__(
+        self,
+        apis: Iterable[ApiConfig],
+        secrets: ResolvedSecrets,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        # httpx writes whole URLs to its log, keys in the query included
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        self._secrets = secrets
+        self._stopping = threading.Event()
+        self._sleep = sleep or self._wait_unless_stopping
+        self._limits = host_limits(apis, self._sleep)
+        self._lock = threading.Lock()
+        self._clients: dict[bool, httpx.Client] = {}
+        self._attempts: Counter[tuple[str, str]] = Counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+
+    def stop(self) -> None:
+        """Send no further request; collections under way end with a `CollectionError`."""
+        self._stopping.set()
+
+    def attempts(self, request: CollectionRequest) -> int:
+        """How many attempts this run has made at a request."""
+        return self._attempts[request.identity]
+
+    def collect(self, request: CollectionRequest) -> Payload:
+        """Ask an API until it answers or its attempts are used up.
+
+        Raises:
+            CollectionError: Where no usable reply came.
+        """
+        shown_url = self._secrets.redact(str(full_url(request)))
+        attempt = Attempt(request, self._client(request.api), self._secrets, shown_url, self._stopping)
+        attempts_left = request.api.max_attempts - self.attempts(request)
+        if attempts_left < 1:
+            raise CollectionError(f"all {request.api.max_attempts} attempts at {shown_url} are used up")
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(attempts_left),
+            retry=tenacity.retry_if_exception(lambda error: getattr(error, "retryable", False)),
+            wait=_seconds_until_next_attempt,
+            sleep=self._sleep,
+            before_sleep=lambda state: self._log_retry(request, state),
+            reraise=True,
+        )
+        try:
+            body = retrying(self._send, attempt)
+        except AttemptFailedError as error:
+            attempts = self.attempts(request)
+            tried = f" (after {attempts} attempts)" if attempts > 1 else ""
+            raise CollectionError(self._secrets.redact(error.reason) + tried) from None
+        return Payload(body, shown_url, datetime.now(UTC))
+
+    def _send(self, attempt: Attempt) -> bytes:
+        api = attempt.request.api
+        with self._limits[urlsplit(api.url).netloc].place():
+            if self._stopping.is_set():
+                raise run_stopped()
+            with self._lock:
+                self._attempts[attempt.request.identity] += 1
+            return attempt.body()
+
+    def _client(self, api: ApiConfig) -> httpx.Client:
+        with self._lock:
+            if api.verify_tls not in self._clients:
+                limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
+                self._clients[api.verify_tls] = httpx.Client(
+                    verify=api.verify_tls, limits=limits, headers={"User-Agent": "energy-pipeline"}
+                )
+            return self._clients[api.verify_tls]
+
+    def _wait_unless_stopping(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise run_stopped()
+
+    def _log_retry(self, request: CollectionRequest, state: tenacity.RetryCallState) -> None:
+        reason = self._secrets.redact(str(_failure(state)))
+        logger.info("%s: %s; asking again in %.1f s", request.api.name, reason, state.upcoming_sleep)
+
+
+def _failure(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _seconds_until_next_attempt(state: tenacity.RetryCallState) -> float:
+    error = _failure(state)
+    asked_for = error.retry_after if isinstance(error, AttemptFailedError) else None
+    return _BACKOFF(state) if asked_for is None else asked_for

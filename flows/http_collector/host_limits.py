@@ -1,0 +1,63 @@
+"""Politeness: how many requests a host sees at once and how quickly they follow each other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from flows.api_config import ApiConfig
+
+DEFAULT_MAX_CONCURRENCY = 8
+
+
+class HostLimit:
+    """The limit of one host, shared by all APIs on it and by all threads.
+
+    Args:
+        max_concurrency: Requests under way at once.
+        requests_per_second: Starts of requests are at least its inverse apart; None for no limit.
+        wait: Waits some seconds; raises to give up.
+    """
+
+    def __init__(
+        self, max_concurrency: int, requests_per_second: float | None, wait: Callable[[float], None]
+    ) -> None:
+        self._places = threading.BoundedSemaphore(max_concurrency)
+        self._interval = 1 / requests_per_second if requests_per_second else 0.0
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._next_start = 0.0
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one of the host's places, once it is this request's turn."""
+        with self._places:
+            self._wait(self._seconds_until_turn())
+            yield
+
+    def _seconds_until_turn(self) -> float:
+        with self._lock:
+            now = time.monotonic()
+            start = max(now, self._next_start)
+            self._next_start = start + self._interval
+            return start - now
+
+
+def host_limits(apis: Iterable[ApiConfig], wait: Callable[[float], None]) -> dict[str, HostLimit]:
+    """One limit for each host (`name:port`), the strictest that any of its APIs asks for."""
+    by_host: dict[str, list[ApiConfig]] = {}
+    for api in apis:
+        by_host.setdefault(urlsplit(api.url).netloc, []).append(api)
+    return {
+        host: HostLimit(
+            min(
+                (api.max_concurrency for api in group if api.max_concurrency), default=DEFAULT_MAX_CONCURRENCY
+            ),
+            min((api.requests_per_second for api in group if api.requests_per_second), default=None),
+            wait,
+        )
+        for host, group in by_host.items()
+    }

@@ -1,0 +1,106 @@
+"""What a reply, or the lack of one, means: an error for the reader, and whether to ask again."""
+
+from __future__ import annotations
+
+import email.utils
+import http
+import math
+import ssl
+from datetime import UTC, datetime
+
+import httpx
+
+MAX_RETRY_AFTER_SECONDS = 60.0
+_RETRYABLE_STATUSES = {408, 425, 429}
+_EXCERPT_CHARACTERS = 200
+_ADVICE = {
+    401: "the user name, password or key was refused: check the credentials of this API",
+    403: "access is denied: check that this account may read this API",
+    404: "there is nothing at this address: check the url",
+}
+
+
+class CollectionError(Exception):
+    """An API gave no usable reply; the message says what failed and what to do, without secrets."""
+
+
+class AttemptFailedError(Exception):
+    """One attempt gave no usable reply; `retry_after` is what the server asked for, in seconds."""
+
+    def __init__(self, reason: str, *, retryable: bool, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+def failed_status(response: httpx.Response, url: str, body_start: bytes) -> AttemptFailedError:
+    """The failure that a reply with an error status means.
+
+    Args:
+        response: The reply; its body need not have been read.
+        url: The address to show, without secrets.
+        body_start: The first bytes of the body, shown unless they are a page of HTML.
+    """
+    status = response.status_code
+    try:
+        phrase = http.HTTPStatus(status).phrase
+    except ValueError:
+        phrase = response.reason_phrase
+    advice = _ADVICE.get(status) or excerpt(body_start)
+    reason = f"HTTP {status} {phrase} from {url}".replace("  ", " ")
+    return AttemptFailedError(
+        f"{reason}: {advice}" if advice else reason,
+        retryable=status in _RETRYABLE_STATUSES or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR,
+        retry_after=retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)),
+    )
+
+
+def failed_exchange(error: httpx.HTTPError, url: str, timeout_seconds: float) -> AttemptFailedError:
+    """The failure that an exception of the HTTP client means."""
+    if isinstance(error, httpx.TimeoutException):
+        return AttemptFailedError(f"no answer from {url} within {timeout_seconds:g} s", retryable=True)
+    if isinstance(error, httpx.ProxyError):
+        return AttemptFailedError(f"the proxy on the way to {url} failed: {error}", retryable=True)
+    if _is_untrusted_certificate(error):
+        cause = f"the certificate of {url} is not trusted: {error}"
+        return AttemptFailedError(cause, retryable=False)
+    if isinstance(error, httpx.ConnectError):
+        return AttemptFailedError(f"cannot connect to {url}: {error}", retryable=True)
+    if isinstance(error, httpx.DecodingError):
+        return AttemptFailedError(f"the reply of {url} is not validly compressed: {error}", retryable=True)
+    return AttemptFailedError(
+        f"the connection to {url} broke: {error or type(error).__name__}", retryable=True
+    )
+
+
+def retry_after_seconds(value: str | None, now: datetime) -> float | None:
+    """The wait that a `Retry-After` header asks for, in seconds or as a date, clamped to our bound."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = email.utils.parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def excerpt(body: bytes) -> str:
+    """The start of an error body on one line, or "" where it is a page of HTML or nothing readable."""
+    text = " ".join(body[: 4 * _EXCERPT_CHARACTERS].decode("utf-8", errors="replace").split())
+    if text.startswith("<") or not text.isprintable():
+        return ""
+    return text if len(text) <= _EXCERPT_CHARACTERS else text[:_EXCERPT_CHARACTERS] + "…"
+
+
+def _is_untrusted_certificate(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -1,0 +1,102 @@
+"""The pipeline as a class, for Python callers: a client of the flow, with no logic of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from flows.api_config import (
+    ConfigError,
+    ExplicitBucket,
+    Problem,
+    Settings,
+    check_configuration,
+    use_bucket,
+)
+from flows.run_report import ApiResult, RunResults
+
+if TYPE_CHECKING:
+    from flows.pipeline_status import PipelineStatus
+
+
+class ConfigurationReport(TypedDict):
+    """Whether a configuration can be used, all that is wrong with it, and the APIs in it."""
+
+    config_valid: bool
+    errors: list[str]
+    apis: list[str]
+
+
+class EnergyDataPipelineIntegration:
+    """Runs the pipeline, whole or in part, and tells how it stands.
+
+    Args:
+        config_file: Configuration; by default that of the settings.
+        s3_bucket: Bucket to store into; by default the `S3Bucket` block or bucket of the settings.
+        aws_profile: AWS profile for the bucket; by default the ordinary AWS chain.
+        aws_region: AWS region of the bucket, alike.
+    """
+
+    def __init__(
+        self,
+        config_file: str | Path | None = None,
+        s3_bucket: str | None = None,
+        aws_profile: str | None = None,
+        region: str | None = None,
+    ) -> None:
+        self._config_file = Path(config_file) if config_file else None
+        is_explicit = any((s3_bucket, aws_profile, region))
+        self._bucket = ExplicitBucket(s3_bucket, aws_profile, region) if is_explicit else None
+
+    def run_full_pipeline(self) -> RunResults:
+        """Run all enabled APIs; the results say what failed, nothing is raised for it."""
+        return self._run(None)
+
+    def run_selective_pipeline(self, names: Sequence[str]) -> RunResults:
+        """Run the APIs of these names or output folders."""
+        return self._run(list(names))
+
+    def run_single_api_pipeline(self, name: str) -> ApiResult:
+        """Run one API and return its part of the results.
+
+        Raises:
+            ConfigError: Where there is no one API of that name, or the run could not start.
+        """
+        results = self._run([name])
+        if len(results["results"]) != 1:
+            causes = results["errors"] or [f"'{name}' is the folder of {len(results['results'])} APIs"]
+            raise ConfigError([Problem("apis", "", cause) for cause in causes])
+        return results["results"][0]
+
+    def validate_configuration(self, names: Sequence[str] | None = None) -> ConfigurationReport:
+        """Check the configuration and the environment variables it refers to, making no request.
+
+        Args:
+            names: The APIs whose variables are looked at; none for all that are enabled.
+        """
+        try:
+            config = check_configuration(self._config_file or Settings().config_file, names)
+        except ConfigError as error:
+            causes = [str(problem) for problem in error.problems]
+            return ConfigurationReport(config_valid=False, errors=causes, apis=[])
+        return ConfigurationReport(config_valid=True, errors=[], apis=[api.name for api in config.apis])
+
+    def get_pipeline_status(self) -> PipelineStatus:
+        """The last run on this machine and, for each API, the last object in the bucket and its age."""
+        from flows.pipeline_status import pipeline_status
+
+        with use_bucket(self._bucket):
+            return pipeline_status(Settings(), self._config_file)
+
+    def _run(self, names: list[str] | None) -> RunResults:
+        # importing the flow takes over a second, which validating must not
+        from flows.energy_pipeline import energy_pipeline
+
+        config_file = str(self._config_file) if self._config_file else None
+        with use_bucket(self._bucket):
+            state = energy_pipeline(apis=names, config_file=config_file, return_state=True)
+        results: RunResults = state.result(raise_on_failure=False)
+        if isinstance(results, BaseException):
+            raise results
+        return results

@@ -1,0 +1,87 @@
+"""One run of the pipeline inside a flow run: prepare, map the task over the APIs, report."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from prefect import unmapped
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectException
+from prefect.futures import PrefectFuture, wait
+
+from flows.api_config import ConfigError, Settings
+from flows.collection_tasks import PipelineRun, collect_and_store
+from flows.http_collector import HttpCollector
+from flows.object_store import run_stamp
+from flows.request_plan import CollectionRequest, plan_requests
+from flows.run_artifacts import final_state, publish_artifacts
+from flows.run_preparation import PreparedRun, prepare_run
+from flows.run_record import keep_results
+from flows.run_report import ApiOutcome, RunResults, run_results
+
+logger = logging.getLogger(__name__)
+
+
+def run_pipeline(
+    apis: Sequence[str] | None, config_file: str | None, s3_block: str | None
+) -> State[RunResults]:
+    """Collect and store the chosen APIs, publish the report, and say how the flow run ends.
+
+    To be called inside a flow run.
+    """
+    begun = time.monotonic()
+    run_id, started_at = _flow_run()
+    settings = Settings()
+    outcomes: list[ApiOutcome] = []
+    errors: list[object] = []
+    try:
+        prepared = prepare_run(settings, apis, config_file, s3_block)
+        outcomes = _collect_and_store_all(prepared, run_id, started_at)
+    except ConfigError as error:
+        errors += error.problems
+    results = run_results(
+        outcomes,
+        run_id=run_id,
+        started_at=started_at,
+        duration_seconds=time.monotonic() - begun,
+        errors=errors,
+    )
+    keep_results(settings.state_dir, results)
+    _publish(results)
+    return final_state(results)
+
+
+def _collect_and_store_all(prepared: PreparedRun, run_id: str, started_at: datetime) -> list[ApiOutcome]:
+    requests = plan_requests(prepared.apis, run_stamp(started_at))
+    with HttpCollector(prepared.apis, prepared.secrets) as collector:
+        run = PipelineRun(run_id, collector, prepared.store)
+        futures = collect_and_store.map(requests, unmapped(run))
+        wait(futures)
+        return [_outcome(run, request, future) for request, future in zip(requests, futures, strict=True)]
+
+
+def _outcome(run: PipelineRun, request: CollectionRequest, future: PrefectFuture[ApiOutcome]) -> ApiOutcome:
+    result = future.state.result(raise_on_failure=False)
+    if isinstance(result, ApiOutcome):
+        return result
+    return run.failed(request, f"the task ended in state {future.state.name}: {future.state.message}")
+
+
+def _flow_run() -> tuple[str, datetime]:
+    """The id of the flow run and when it first started, the same for every retry of it."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("the pipeline runs inside a Prefect flow run")
+    return str(context.flow_run.id), context.flow_run.start_time or datetime.now(UTC)
+
+
+def _publish(results: RunResults) -> None:
+    try:
+        publish_artifacts(results)
+    except PrefectException as error:
+        # the data is stored and the results are returned all the same
+        logger.warning("the run's artifacts were not published: %s", error)

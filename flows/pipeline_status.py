@@ -1,0 +1,69 @@
+"""How the pipeline stands: the last run, and what the bucket holds of each API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypedDict
+
+from flows.api_config import ApiConfig, Settings, load_config
+from flows.object_store import ObjectStore, StorageError
+from flows.run_preparation import open_store
+from flows.run_record import last_results
+from flows.run_report import RunResults
+
+
+class ApiStatus(TypedDict):
+    """The newest object of one API; None throughout where there is none, `error` where we cannot know."""
+
+    api_name: str
+    enabled: bool
+    last_key: str | None
+    last_stored_at: str | None
+    age_seconds: float | None
+    bytes: int | None
+    error: str | None
+
+
+class PipelineStatus(TypedDict):
+    """The results of the last run on this machine, if any, and the state of each API."""
+
+    last_run: RunResults | None
+    apis: list[ApiStatus]
+
+
+def pipeline_status(settings: Settings, config_file: Path | None = None) -> PipelineStatus:
+    """Read the last run's results and ask the bucket for each API's newest object.
+
+    Raises:
+        ConfigError: Where the configuration or the bucket's settings cannot be used.
+    """
+    config = load_config(config_file or settings.config_file)
+    store = open_store(settings)
+    return PipelineStatus(
+        last_run=last_results(settings.state_dir),
+        apis=[_api_status(store, api) for api in config.apis],
+    )
+
+
+def _api_status(store: ObjectStore, api: ApiConfig) -> ApiStatus:
+    status = ApiStatus(
+        api_name=api.name,
+        enabled=api.enabled,
+        last_key=None,
+        last_stored_at=None,
+        age_seconds=None,
+        bytes=None,
+        error=None,
+    )
+    try:
+        newest = store.latest(api.output_folder, api.csv_prefix)
+    except StorageError as error:
+        status["error"] = str(error)
+        return status
+    if newest:
+        status["last_key"] = newest.key
+        status["last_stored_at"] = newest.last_modified.isoformat(timespec="seconds")
+        status["age_seconds"] = round((datetime.now(UTC) - newest.last_modified).total_seconds(), 1)
+        status["bytes"] = newest.size
+    return status

@@ -1,0 +1,136 @@
+"""What a run needs before its first request: configuration, secrets, bucket; or all that is wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect.exceptions import ObjectNotFound
+from prefect_aws import S3Bucket
+from pydantic import SecretStr
+
+from blocks.api_credentials import ApiCredentials
+from flows.api_config import (
+    ApiConfig,
+    ConfigError,
+    ExplicitBucket,
+    PipelineConfig,
+    Problem,
+    ResolvedSecrets,
+    Settings,
+    environment,
+    explicit_bucket,
+    load_config,
+    resolve_secrets,
+    select_apis,
+)
+from flows.object_store import ObjectStore, StorageError, open_bucket
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """Everything that is known before the first request.
+
+    Attributes:
+        config: The whole configuration.
+        apis: The APIs to collect.
+        secrets: Their credentials.
+        store: Where their data goes.
+    """
+
+    config: PipelineConfig
+    apis: tuple[ApiConfig, ...]
+    secrets: ResolvedSecrets
+    store: ObjectStore
+
+
+def prepare_run(
+    settings: Settings, apis: Sequence[str] | None, config_file: str | None, s3_block: str | None
+) -> PreparedRun:
+    """Read, choose, look up and open all that a run needs.
+
+    Raises:
+        ConfigError: With what is wrong; no request has been made.
+    """
+    config = load_config(Path(config_file) if config_file else settings.config_file)
+    chosen = select_apis(config.apis, apis)
+    problems: list[Problem] = []
+    secrets, store = ResolvedSecrets(), None
+    try:
+        secrets = resolve_secrets(config, chosen, environment(), _load_credentials)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        store = open_store(settings, s3_block)
+    except ConfigError as error:
+        problems += error.problems
+    if problems or store is None:
+        raise ConfigError(problems)
+    return PreparedRun(config, chosen, secrets, store)
+
+
+def open_store(settings: Settings, s3_block: str | None = None) -> ObjectStore:
+    """The store on the bucket named in the call, else on the stored block, else on the settings' bucket.
+
+    Raises:
+        ConfigError: Where none of them is there, or no client can be made for it.
+    """
+    explicit = explicit_bucket()
+    bucket_name = (explicit.name if explicit else None) or settings.s3_bucket
+    block_name = s3_block or settings.s3_block
+    block = None if explicit else _stored_bucket(block_name)
+    if block is None and (bucket_name is None or s3_block):
+        cause = f"there is no S3Bucket block '{block_name}'" + ("" if s3_block else " and no bucket is named")
+        advice = "run `python -m blocks.register`, or set ENERGY_PIPELINE_S3_BUCKET"
+        raise ConfigError([Problem("S3 bucket", "", cause, advice)])
+    if block and bucket_name:
+        logger.info("storing into S3Bucket block '%s'; ENERGY_PIPELINE_S3_BUCKET is not used", block_name)
+    try:
+        return ObjectStore(block or bucket_by_name(str(bucket_name), environment(), explicit))
+    except StorageError as error:
+        raise ConfigError([Problem("S3 bucket", "", str(error))]) from error
+
+
+def bucket_by_name(
+    name: str, variables: Mapping[str, str], explicit: ExplicitBucket | None = None
+) -> S3Bucket:
+    """A block for a bucket known by its name, with AWS settings from `variables` (`AWS_…`)."""
+    explicit = explicit or ExplicitBucket()
+    secret_key = variables.get("AWS_SECRET_ACCESS_KEY")
+    # in the AWS chain, keys in the environment go before a profile named there
+    profile_named_there = None if secret_key else variables.get("AWS_PROFILE")
+    return open_bucket(
+        name,
+        profile=explicit.profile or profile_named_there,
+        region=explicit.region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION"),
+        endpoint_url=variables.get("AWS_ENDPOINT_URL_S3") or variables.get("AWS_ENDPOINT_URL"),
+        access_key_id=variables.get("AWS_ACCESS_KEY_ID"),
+        secret_access_key=SecretStr(secret_key) if secret_key else None,
+        session_token=variables.get("AWS_SESSION_TOKEN"),
+    )
+
+
+def _stored_bucket(document: str) -> S3Bucket | None:
+    try:
+        return S3Bucket.load(document, _sync=True)
+    except ValueError as error:
+        if not _is_missing_block(error):
+            raise
+        return None
+
+
+def _load_credentials(document: str) -> Mapping[str, SecretStr]:
+    try:
+        return ApiCredentials.load(document, _sync=True).get_client()
+    except ValueError as error:
+        if not _is_missing_block(error):
+            raise
+        raise LookupError("there is no such block: run `python -m blocks.register`") from None
+
+
+def _is_missing_block(error: ValueError) -> bool:
+    return isinstance(error.__cause__, ObjectNotFound)

@@ -1,0 +1,34 @@
+"""The last run's results on this machine, for `status`."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import cast
+
+from flows.run_report import RunResults
+
+logger = logging.getLogger(__name__)
+
+_FILE_NAME = "last-run.json"
+
+
+def keep_results(state_dir: Path, results: RunResults) -> None:
+    """Keep the results of a run; a full or read-only disk is logged, never a failure of the run."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        draft = state_dir / f"{_FILE_NAME}.{results['run_id']}"
+        draft.write_text(json.dumps(results, indent=2), encoding="utf-8")
+        draft.replace(state_dir / _FILE_NAME)
+    except OSError as error:
+        logger.warning("the run's results were not kept in %s: %s", state_dir, error.strerror)
+
+
+def last_results(state_dir: Path) -> RunResults | None:
+    """The results that the last run on this machine kept; None where there are none to be read."""
+    try:
+        text = (state_dir / _FILE_NAME).read_text(encoding="utf-8")
+        return cast("RunResults", json.loads(text))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,85 @@
+"""A Prefect server of our own on this machine, for the demo and the tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from flows.sandbox.child_process import ChildProcess, free_ports
+
+
+class EmbeddedPrefectServer:
+    """A Prefect server process with its own database.
+
+    Args:
+        home: Folder of its database and log; made where it is missing.
+        serve_ui: Whether to serve the UI too.
+        run_services: Whether to run the scheduler and its like, as a standing server does; the
+            demo's single run needs none of them.
+    """
+
+    def __init__(self, home: Path, *, serve_ui: bool = False, run_services: bool = False) -> None:
+        self._home = home.resolve()
+        self._serve_ui = serve_ui
+        self._run_services = run_services
+        self._process = ChildProcess("prefect-server", self._home)
+        self.url = ""
+
+    @property
+    def api_url(self) -> str:
+        """The value for `PREFECT_API_URL`."""
+        return f"{self.url}/api"
+
+    @property
+    def client_settings(self) -> dict[str, str]:
+        """The environment that makes a Prefect client use this server."""
+        return {"PREFECT_HOME": str(self._home), "PREFECT_API_URL": self.api_url}
+
+    def start(self) -> None:
+        """Start the process; it answers once `wait_until_ready` returns."""
+        (port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
+        options = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning", "--lifespan", "on"]
+        self._process.start([*command, *options], env=self._environment())
+
+    def wait_until_ready(self, timeout_seconds: float = 120) -> None:
+        """Wait until the API answers; a new home takes longer, since its database is made first."""
+        self._process.wait_until_ready(self._is_ready, timeout_seconds)
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        self.wait_until_ready()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.api_url}/health", timeout=5) as reply:  # noqa: S310 - our own URL
+                return bool(reply.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _environment(self) -> Mapping[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        settings = {
+            "PREFECT_HOME": str(self._home),
+            "PREFECT_SERVER_UI_ENABLED": "1" if self._serve_ui else "0",
+            "PREFECT_SERVER_UI_API_URL": self.api_url,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "0",
+            "PREFECT_LOGGING_LEVEL": "WARNING",
+        }
+        if not self._run_services:
+            settings["PREFECT__SERVER_EPHEMERAL"] = "1"
+        return {**inherited, **settings}

@@ -1,0 +1,112 @@
+"""Results and status for people at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from flows.run_report import ApiResult, RunResults
+
+if TYPE_CHECKING:
+    from flows.pipeline_status import PipelineStatus
+
+_STATUS_STYLES = {"success": "green", "failed": "red", "skipped": "yellow"}
+
+
+@contextmanager
+def waiting(for_what: str) -> Iterator[None]:
+    """Say on stderr what is being waited for, while it lasts."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(f"{for_what} …"):
+            yield
+    else:
+        console.print(f"{for_what} …", highlight=False)
+        yield
+
+
+def print_results(results: RunResults, console: Console | None = None) -> None:
+    """Print the statistics of a run and a line for each API."""
+    console = console or Console()
+    if not results["results"]:
+        return
+    table = Table(title=f"Run {results['run_id']}", title_justify="left")
+    for heading in ("API", "collected", "stored"):
+        table.add_column(heading)
+    for heading in ("rows", "columns", "bytes", "attempts", "seconds"):
+        table.add_column(heading, justify="right")
+    for result in results["results"]:
+        table.add_row(*_result_cells(result))
+    console.print(table)
+    for result in results["results"]:
+        _print_outcome(result, console)
+    statistics, summary = results["statistics"], results["summary"]
+    done = f"{summary['successful_end_to_end']} of {statistics['total_apis']} APIs stored or empty"
+    console.print(
+        f"{results['pipeline_status']}: {done} in {results['duration_seconds']:.1f} s; "
+        f"collected {summary['collection_success_rate']:.0%}, uploaded {summary['upload_success_rate']:.0%}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def print_status(status: PipelineStatus, console: Console | None = None) -> None:
+    """Print the last run and the newest object of each API."""
+    console = console or Console()
+    last_run = status["last_run"]
+    if last_run:
+        done, total = last_run["summary"]["successful_end_to_end"], last_run["statistics"]["total_apis"]
+        console.print(
+            f"last run here: {last_run['started_at']}, {last_run['pipeline_status']}, {done} of {total} APIs",
+            highlight=False,
+        )
+    else:
+        console.print("last run here: none is recorded")
+    table = Table()
+    for heading in ("API", "newest object", "stored at", "age"):
+        table.add_column(heading)
+    for api in status["apis"]:
+        age = api["age_seconds"]
+        table.add_row(
+            escape(api["api_name"]) + ("" if api["enabled"] else " (disabled)"),
+            escape(api["error"] or api["last_key"] or "none"),
+            api["last_stored_at"] or "",
+            "" if age is None else _shown_age(age),
+        )
+    console.print(table)
+
+
+def _result_cells(result: ApiResult) -> list[str]:
+    collected, stored = result["collection_status"], result["upload_status"]
+    return [
+        escape(result["api_name"]),
+        f"[{_STATUS_STYLES[collected]}]{collected}[/]",
+        f"[{_STATUS_STYLES[stored]}]{stored}[/]",
+        f"{result['rows']:,}",
+        str(result["columns"]),
+        f"{result['bytes']:,}",
+        str(result["attempts"]),
+        f"{result['duration_seconds']:.1f}",
+    ]
+
+
+def _print_outcome(result: ApiResult, console: Console) -> None:
+    # whole keys and errors on lines of their own, so that they can be copied
+    if result["error"]:
+        line = f"[red]{escape(result['api_name'])}[/]: {escape(result['error'])}"
+    else:
+        where = result["s3_uri"] or "no rows, so nothing to store"
+        line = f"{escape(result['api_name'])}: {escape(where)}"
+    console.print(line, highlight=False, soft_wrap=True)
+
+
+def _shown_age(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"
