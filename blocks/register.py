@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from prefect.blocks.core import Block
 from prefect.exceptions import ObjectNotFound
@@ -31,7 +31,7 @@ BlockType = TypeVar("BlockType", bound=Block)
 def register_blocks(settings: Settings, variables: Mapping[str, str]) -> list[str]:
     """Create or update the blocks; a line for each says what became of it."""
     for block_type in (ApiCredentials, AwsCredentials, S3Bucket):
-        block_type.register_type_and_schema(_sync=True)
+        block_type.register_type_and_schema()
     return [*_register_bucket(settings, variables), _register_isone(variables)]
 
 
@@ -59,19 +59,19 @@ def _saved(document: str, wanted: BlockType) -> tuple[BlockType, str]:
     label = f"{type(wanted).__name__} '{document}'"
     existing = _loaded(type(wanted), document)
     if existing is None:
-        wanted.save(document, _sync=True)
+        wanted.save(document)
         return wanted, f"{label}: created"
     fields = type(wanted).model_fields
     changed = sorted(name for name in fields if getattr(existing, name) != getattr(wanted, name))
     if not changed:
         return existing, f"{label}: unchanged"
-    wanted.save(document, overwrite=True, _sync=True)
+    wanted.save(document, overwrite=True)
     return wanted, f"{label}: updated {', '.join(changed)}"
 
 
 def _loaded(block_type: type[BlockType], document: str) -> BlockType | None:
     try:
-        return block_type.load(document, _sync=True)
+        return cast("BlockType", block_type.load(document))
     except ValueError as error:
         if not isinstance(error.__cause__, ObjectNotFound):
             raise

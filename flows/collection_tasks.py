@@ -17,6 +17,7 @@ from prefect.tasks import Task
 
 from flows.http_collector import CollectionError, HttpCollector
 from flows.object_store import (
+    CSV_CONTENT_TYPE,
     ObjectStore,
     StorableObject,
     StorageError,
@@ -31,7 +32,6 @@ from flows.tabulation import TabulationError, tabulate_json
 logger = logging.getLogger(__name__)
 
 TASK_RETRIES = 2
-CSV_CONTENT_TYPE = "text/csv; charset=utf-8"
 
 
 @dataclass(frozen=True)

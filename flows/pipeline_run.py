@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from prefect import unmapped
 from prefect.client.schemas.objects import State
@@ -64,7 +65,7 @@ def _collect_and_store_all(prepared: PreparedRun, run_id: str, started_at: datet
         return [_outcome(run, request, future) for request, future in zip(requests, futures, strict=True)]
 
 
-def _outcome(run: PipelineRun, request: CollectionRequest, future: PrefectFuture[ApiOutcome]) -> ApiOutcome:
+def _outcome(run: PipelineRun, request: CollectionRequest, future: PrefectFuture[Any]) -> ApiOutcome:
     result = future.state.result(raise_on_failure=False)
     if isinstance(result, ApiOutcome):
         return result

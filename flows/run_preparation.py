@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from prefect.exceptions import ObjectNotFound
 from prefect_aws import S3Bucket
@@ -116,7 +117,7 @@ def bucket_by_name(
 
 def _stored_bucket(document: str) -> S3Bucket | None:
     try:
-        return S3Bucket.load(document, _sync=True)
+        return cast("S3Bucket", S3Bucket.load(document))
     except ValueError as error:
         if not _is_missing_block(error):
             raise
@@ -125,7 +126,7 @@ def _stored_bucket(document: str) -> S3Bucket | None:
 
 def _load_credentials(document: str) -> Mapping[str, SecretStr]:
     try:
-        return ApiCredentials.load(document, _sync=True).get_client()
+        return cast("ApiCredentials", ApiCredentials.load(document)).get_client()
     except ValueError as error:
         if not _is_missing_block(error):
             raise

@@ -66,9 +66,10 @@ def run_demo(*, keep_ui: bool) -> int:
         _write_configuration(isone.base_url)
         _write_variables(variables)
         os.environ.update(variables)
+        os.environ.pop("AWS_PROFILE", None)
         with waiting("importing Prefect"):
             # after the variables are set, since Prefect reads them when it is imported
-            import flows.energy_pipeline
+            import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
             from flows.integration import EnergyDataPipelineIntegration
         with waiting("starting the embedded S3 server"):
             s3.wait_until_ready()

@@ -1,0 +1,27 @@
+"""STORE: a frame becomes bytes, a key, and an object in a bucket. The only door to storage."""
+
+from flows.object_store.buckets import open_bucket
+from flows.object_store.errors import StorageError
+from flows.object_store.objects import (
+    CSV_CONTENT_TYPE,
+    StorableObject,
+    csv_bytes,
+    object_key,
+    object_metadata,
+    run_stamp,
+)
+from flows.object_store.store import ListedObject, ObjectStore, StoredObject
+
+__all__ = [
+    "CSV_CONTENT_TYPE",
+    "ListedObject",
+    "ObjectStore",
+    "StorableObject",
+    "StorageError",
+    "StoredObject",
+    "csv_bytes",
+    "object_key",
+    "object_metadata",
+    "open_bucket",
+    "run_stamp",
+]

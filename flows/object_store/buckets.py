@@ -1,0 +1,47 @@
+"""A bucket known by its name: an `S3Bucket` block on the ordinary AWS chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prefect_aws import S3Bucket
+    from pydantic import SecretStr
+
+# bounds how long a dead endpoint is waited for; the task's own retries come on top
+_CLIENT_CONFIG: dict[str, Any] = {
+    "connect_timeout": 10,
+    "read_timeout": 60,
+    "retries": {"mode": "standard", "total_max_attempts": 3},
+    "max_pool_connections": 32,
+}
+
+
+def open_bucket(
+    bucket: str,
+    *,
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    access_key_id: str | None = None,
+    secret_access_key: SecretStr | None = None,
+    session_token: str | None = None,
+    bucket_folder: str = "",
+) -> S3Bucket:
+    """A block for a bucket; what is not given is left to the ordinary AWS chain.
+
+    With an endpoint of one's own the bucket is addressed in the path, since such servers seldom
+    have a name for each bucket.
+    """
+    from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
+
+    config = {**_CLIENT_CONFIG, "s3": {"addressing_style": "path"}} if endpoint_url else _CLIENT_CONFIG
+    credentials = AwsCredentials(
+        aws_access_key_id=access_key_id,
+        aws_secret_access_key=secret_access_key,
+        aws_session_token=session_token,
+        profile_name=profile or None,
+        region_name=region,
+        aws_client_parameters=AwsClientParameters(endpoint_url=endpoint_url, config=config),
+    )
+    return S3Bucket(bucket_name=bucket, credentials=credentials, bucket_folder=bucket_folder)

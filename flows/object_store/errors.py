@@ -1,0 +1,86 @@
+"""What went wrong between us and a bucket, for the reader, and whether to try again."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit, urlunsplit
+
+_ADVICE = {
+    "NoSuchBucket": "there is no such bucket: make it, or correct the name",
+    "AccessDenied": "access is denied: the credentials lack the permission (s3:PutObject, s3:ListBucket)",
+    "403": "access is denied, or the keys are wrong",
+    "404": "there is no such bucket: make it, or correct the name",
+    "InvalidAccessKeyId": "the access key is not known: check AWS_ACCESS_KEY_ID or the profile",
+    "SignatureDoesNotMatch": "the secret key is wrong: check AWS_SECRET_ACCESS_KEY or the profile",
+    "ExpiredToken": "the session token has expired: log in again",
+    "InvalidToken": "the session token is not valid: log in again",
+    "RequestTimeTooSkewed": "this machine's clock is wrong",
+    "InvalidBucketName": "that is not a valid name for a bucket",
+    "PermanentRedirect": "the bucket is in another region: set AWS_REGION",
+    "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION",
+}
+_RETRYABLE_CODES = {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "OperationAborted"}
+_SERVER_ERROR = 500
+
+
+class StorageError(Exception):
+    """An object could not be stored or read.
+
+    The message says in one line what failed, where, and what to do, without secrets.
+
+    Attributes:
+        code: S3's error code, or the name of the client's exception.
+        retryable: Whether the same request may succeed later.
+    """
+
+    def __init__(self, reason: str, *, code: str, retryable: bool) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.retryable = retryable
+
+
+def storage_error(error: Exception, what: str) -> StorageError:
+    """The error that a boto3 exception means.
+
+    Args:
+        error: From boto3 or botocore.
+        what: What was being done, e.g. `storing s3://bucket/key`.
+    """
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "Unknown")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        cause = _ADVICE.get(code) or error.response.get("Error", {}).get("Message") or "no reason was given"
+        retryable = code in _RETRYABLE_CODES or status >= _SERVER_ERROR
+        return StorageError(f"{what} failed: {code}: {cause}", code=code, retryable=retryable)
+    return _client_side_error(error, what)
+
+
+def _client_side_error(error: Exception, what: str) -> StorageError:
+    from botocore import exceptions
+
+    code = type(error).__name__
+    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
+        cause, retryable = "no AWS credentials were found: set a profile or keys", False
+    elif isinstance(error, exceptions.NoRegionError):
+        cause, retryable = "no region is set: set AWS_REGION", False
+    elif isinstance(error, exceptions.ProfileNotFound):
+        cause, retryable = f"{error}", False
+    elif isinstance(error, exceptions.SSLError):
+        cause, retryable = f"the endpoint's certificate is not trusted: {_without_query(str(error))}", False
+    elif isinstance(error, exceptions.HTTPClientError):
+        cause, retryable = f"the endpoint does not answer: {_without_query(str(error))}", True
+    else:
+        cause, retryable = _without_query(str(error)), False
+    return StorageError(f"{what} failed: {cause}", code=code, retryable=retryable)
+
+
+def _without_query(text: str) -> str:
+    """Signed URLs carry credentials in their query."""
+
+    def shortened(match: re.Match[str]) -> str:
+        parts = urlsplit(match.group())
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    return " ".join(re.sub(r"https?://[^\s\"']+", shortened, text).split())

@@ -1,0 +1,106 @@
+"""What an object is called, what it holds, and what is written beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    import polars as pl
+
+CSV_CONTENT_TYPE = "text/csv; charset=utf-8"
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# S3 takes 2 KB of user metadata in all; the free texts are the only ones that can grow
+_MAX_TEXT = 700
+_MAX_KEY_PART_BYTES = 255
+
+
+@dataclass(frozen=True)
+class StorableObject:
+    """An object ready to be stored.
+
+    Attributes:
+        key: Relative to the block's bucket folder.
+        body: Its bytes.
+        content_type: Its media type.
+        metadata: User metadata, ASCII only.
+    """
+
+    key: str
+    body: bytes = field(repr=False)
+    content_type: str
+    metadata: Mapping[str, str]
+
+
+def csv_bytes(frame: pl.DataFrame) -> bytes:
+    r"""The frame as CSV: UTF-8, a header always, RFC 4180 quoting, `\n`; null is an empty cell.
+
+    An empty text is a pair of quotes, so that polars reads the same rows back.
+    """
+    return frame.write_csv(quote_style="necessary", line_terminator="\n").encode()
+
+
+def run_stamp(started_at: datetime) -> str:
+    """The stamp of a run that started at an aware time: `YYYYMMDD_HHMMSS` in UTC."""
+    return started_at.astimezone(UTC).strftime("%Y%m%d_%H%M%S")
+
+
+def object_key(output_folder: str, csv_prefix: str, stamp: str, extension: str = "csv") -> str:
+    """The key of an object, relative to the block's bucket folder; nothing else makes keys.
+
+    Raises:
+        ValueError: For a key that could leave the bucket folder or that S3 servers refuse. The
+            configuration is checked before, so this is the last line of defence.
+    """
+    key = f"{output_folder}/{csv_prefix}_{stamp}.{extension}"
+    if _CONTROL_CHARACTERS.search(key):
+        raise ValueError(f"the key {key!r} holds a control character")
+    for part in key.split("/"):
+        if part in {"", ".", ".."} or len(part.encode()) > _MAX_KEY_PART_BYTES:
+            raise ValueError(f"the key {key!r} has an empty, '.', '..' or too long part")
+    return key
+
+
+def numbered_key(key: str, number: int) -> str:
+    """The key for the next object of the same name: `…_2.csv`, `…_3.csv`."""
+    stem, _, extension = key.rpartition(".")
+    return f"{stem}_{number}.{extension}"
+
+
+def object_metadata(
+    *,
+    api_name: str,
+    source_url: str,
+    collected_at: datetime,
+    rows: int,
+    columns: int,
+    body: bytes,
+    run_id: str,
+    pipeline_version: str,
+) -> dict[str, str]:
+    """User metadata of an object.
+
+    S3 takes ASCII only: other characters, and `%`, are percent-encoded as in URLs, which
+    `urllib.parse.unquote` turns back. Long texts are cut, ending in `...`.
+    """
+    return {
+        "api-name": _ascii(api_name),
+        "source-url": _ascii(source_url, safe="%"),
+        "collected-at": collected_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "rows": str(rows),
+        "columns": str(columns),
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "run-id": run_id,
+        "pipeline-version": pipeline_version,
+    }
+
+
+def _ascii(text: str, safe: str = "") -> str:
+    # a URL holds its own percent-encoding, which must not be encoded again
+    encoded = quote(text.strip(), safe=" !\"#$&'()*+,-./:;<=>?@[]^_`{|}~" + safe)
+    return encoded if len(encoded) <= _MAX_TEXT else encoded[: _MAX_TEXT - 3] + "..."

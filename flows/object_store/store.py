@@ -1,0 +1,198 @@
+"""The bucket: storing without ever overwriting, reading, and finding the newest."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from flows.object_store.errors import StorageError, storage_error
+from flows.object_store.objects import StorableObject, numbered_key
+
+if TYPE_CHECKING:
+    from prefect_aws import S3Bucket
+    from types_boto3_s3 import S3Client
+
+_MAX_NUMBER = 1000
+_CONFLICT_ATTEMPTS = 5
+_EXISTS_CODES = {"PreconditionFailed", "412"}
+_CONFLICT_CODES = {"ConditionalRequestConflict", "409"}
+_NOT_IMPLEMENTED_CODES = {"NotImplemented", "501"}
+_ABSENT_CODES = {"404", "NoSuchKey", "NotFound"}
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object in the bucket.
+
+    Attributes:
+        key: Its whole key, the block's bucket folder included.
+        uri: `s3://bucket/key`.
+        size: Bytes.
+        already_there: The same content stood under this key before.
+    """
+
+    key: str
+    uri: str
+    size: int
+    already_there: bool
+
+
+@dataclass(frozen=True)
+class ListedObject:
+    """An object as a listing shows it; `size` in bytes."""
+
+    key: str
+    size: int
+    last_modified: datetime
+
+
+class ObjectStore:
+    """The bucket of an `S3Bucket` block, for many threads at once.
+
+    Raises:
+        StorageError: Where no client can be made for the block.
+    """
+
+    def __init__(self, block: S3Bucket) -> None:
+        self.bucket = block.bucket_name
+        self._folder = block.bucket_folder.strip("/")
+        with self._failing(f"opening s3://{self.bucket}"):
+            # asked once, before threads start: the block builds one for each thread otherwise
+            self._client: S3Client = block.credentials.get_client("s3")
+
+    def store(self, storable: StorableObject) -> StoredObject:
+        """Store an object under its key, or the next free `_2`, `_3`, … where other content stands.
+
+        Content that stands there already is not stored again.
+
+        Raises:
+            StorageError: Where it could not be stored.
+        """
+        first_key = self._whole_key(storable.key)
+        for number in range(1, _MAX_NUMBER):
+            key = first_key if number == 1 else numbered_key(first_key, number)
+            with self._failing(f"storing {self._uri(key)}"):
+                if self._put_new(key, storable):
+                    return StoredObject(key, self._uri(key), len(storable.body), already_there=False)
+                if self._holds(key, storable):
+                    return StoredObject(key, self._uri(key), len(storable.body), already_there=True)
+        raise StorageError(
+            f"storing {self._uri(first_key)} failed: {_MAX_NUMBER} objects of this name are there",
+            code="TooManyObjects",
+            retryable=False,
+        )
+
+    def check(self) -> None:
+        """Ask whether the bucket is there and lets us in.
+
+        Raises:
+            StorageError: Where it does not.
+        """
+        with self._failing(f"asking for s3://{self.bucket}"):
+            self._client.head_bucket(Bucket=self.bucket)
+
+    def read(self, key: str) -> bytes:
+        """The content of the object under a whole key, as `StoredObject.key` gives it.
+
+        Raises:
+            StorageError: Where it cannot be read.
+        """
+        with self._failing(f"reading {self._uri(key)}"):
+            return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def latest(self, output_folder: str, csv_prefix: str) -> ListedObject | None:
+        """The newest object of one API, if it has any.
+
+        Raises:
+            StorageError: Where the bucket cannot be listed.
+        """
+        prefix = self._whole_key(f"{output_folder}/{csv_prefix}_")
+        # another API of the same folder may have a prefix that begins like this one
+        own_name = re.compile(re.escape(prefix) + r"[0-9]{4,}(_[0-9]+)*\.[a-z]+")
+        newest: ListedObject | None = None
+        with self._failing(f"listing s3://{self.bucket}/{prefix}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+            for listed in (entry for page in pages for entry in page.get("Contents", [])):
+                if not own_name.fullmatch(listed["Key"]):
+                    continue
+                if newest is None or listed["LastModified"] >= newest.last_modified:
+                    newest = ListedObject(listed["Key"], listed["Size"], listed["LastModified"])
+        return newest
+
+    def _put_new(self, key: str, storable: StorableObject) -> bool:
+        """Store where nothing stands yet; False where something does."""
+        from botocore.exceptions import ClientError
+
+        for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+            try:
+                self._put(key, storable, only_if_new=True)
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code in _EXISTS_CODES:
+                    return False
+                if code in _NOT_IMPLEMENTED_CODES:
+                    # a server without conditional writes: two runs in the same second could meet here
+                    return self._put_unless_listed(key, storable)
+                if code not in _CONFLICT_CODES or attempt == _CONFLICT_ATTEMPTS:
+                    raise
+            else:
+                return True
+        return False
+
+    def _put_unless_listed(self, key: str, storable: StorableObject) -> bool:
+        if self._metadata_at(key) is not None:
+            return False
+        self._put(key, storable, only_if_new=False)
+        return True
+
+    def _put(self, key: str, storable: StorableObject, *, only_if_new: bool) -> None:
+        condition = {"IfNoneMatch": "*"} if only_if_new else {}
+        self._client.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            Body=storable.body,
+            ContentType=storable.content_type,
+            Metadata=dict(storable.metadata),
+            **condition,  # type: ignore[arg-type]  # one optional argument, which its type does not say
+        )
+
+    def _holds(self, key: str, storable: StorableObject) -> bool:
+        """Whether the object under `key` has the content to be stored."""
+        metadata = self._metadata_at(key)
+        if metadata is None:
+            return False
+        digest = hashlib.sha256(storable.body).hexdigest()
+        if "sha256" in metadata:
+            return metadata["sha256"] == digest
+        return hashlib.sha256(self.read(key)).hexdigest() == digest
+
+    def _metadata_at(self, key: str) -> dict[str, str] | None:
+        from botocore.exceptions import ClientError
+
+        try:
+            return self._client.head_object(Bucket=self.bucket, Key=key)["Metadata"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT_CODES:
+                return None
+            raise
+
+    def _whole_key(self, key: str) -> str:
+        return f"{self._folder}/{key}" if self._folder else key
+
+    def _uri(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"
+
+    @contextmanager
+    def _failing(self, what: str) -> Iterator[None]:
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (BotoCoreError, Boto3Error, ClientError) as error:
+            raise storage_error(error, what) from error

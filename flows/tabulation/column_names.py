@@ -1,0 +1,55 @@
+"""Flat column names for JSON paths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.tabulation.table import Finding, show_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VALUE_COLUMN = "value"
+"""The column of rows that are values rather than objects, and of a record's own `$`."""
+
+
+def name_columns(paths: Sequence[tuple[str, ...]]) -> tuple[list[str], list[Finding]]:
+    """Name each path: keys joined by `_`, with `@` dropped and `$` standing for its parent.
+
+    Args:
+        paths: keys from the record to the value, in column order, none twice.
+
+    Returns:
+        The names in the same order, none twice, and a warning for each name that needed a suffix
+        (`_2`, `_3`...) because another path falls to the same one.
+    """
+    natural = [_natural_name(path) for path in paths]
+    reserved = set(natural)
+    owners: dict[str, tuple[str, ...]] = {}
+    names: list[str] = []
+    findings: list[Finding] = []
+    for path, name in zip(paths, natural, strict=True):
+        unique = name
+        if name in owners:
+            number = 2
+            while (unique := f"{name}_{number}") in reserved:
+                number += 1
+            reserved.add(unique)
+            findings.append(_collision(name, unique, owners[name], path))
+        else:
+            owners[name] = path
+        names.append(unique)
+    return names, findings
+
+
+def _natural_name(path: tuple[str, ...]) -> str:
+    steps = (step.removeprefix("@") or step for step in path if step != "$")
+    return "_".join(steps) or VALUE_COLUMN
+
+
+def _collision(name: str, unique: str, first: tuple[str, ...], second: tuple[str, ...]) -> Finding:
+    message = (
+        f"two fields fall to the column name {name!r}: {show_path(first)} keeps it, "
+        f"{show_path(second)} is {unique!r}"
+    )
+    return Finding("warning", "column-name-collision", message)

@@ -1,0 +1,97 @@
+"""The type of a column, from all of its values."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from types import NoneType
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from flows.tabulation.json_document import DecimalText, IntegerText, source_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_EXACT_INTEGER = 2**53
+"""Up to here every integer is a double of its own."""
+MAX_INTEGER = 2**63 - 1
+MAX_SIGNIFICANT_DIGITS = 17
+"""As many as a double can need; a number written with more may be more than a double holds."""
+
+# 2**53 + 1 has 16 digits
+_SHORTEST_IN_DOUBT = 16
+_INT64_LONGEST_TEXT = 20
+
+
+def typed_series(name: str, values: Sequence[str | bool | None]) -> pl.Series:
+    """Give a column the narrowest type that holds each of its values exactly.
+
+    Integers are Int64; with decimals among them Float64; all true/false Boolean. Everything else is
+    String, each value as written in the source: texts (never parsed), mixtures, integers beyond 64
+    bits, integers beyond 2**53 among decimals, decimals of more than 17 significant digits (zeros
+    at either end not counted) that are not exactly a double, or beyond the range of one.
+    """
+    kinds = set(map(type, values)) - {NoneType}
+    series: pl.Series | None = None
+    if kinds == {bool}:
+        return pl.Series(name, values, dtype=pl.Boolean)
+    if kinds == {IntegerText}:
+        series = _integer_series(name, values)
+    elif kinds and kinds <= {IntegerText, DecimalText}:
+        series = _decimal_series(name, values)
+    if series is not None:
+        return series
+    texts = values if kinds <= {str} else [None if value is None else source_text(value) for value in values]
+    return pl.Series(name, texts, dtype=pl.String)
+
+
+def _integer_series(name: str, values: Sequence[str | bool | None]) -> pl.Series | None:
+    integers: list[int | None] = []
+    for text in values:
+        if text is None:
+            integers.append(None)
+            continue
+        # Python refuses to convert integers of thousands of digits
+        if not isinstance(text, str) or len(text) > _INT64_LONGEST_TEXT:
+            return None
+        integer = int(text)
+        if not -MAX_INTEGER - 1 <= integer <= MAX_INTEGER:
+            return None
+        integers.append(integer)
+    return pl.Series(name, integers, dtype=pl.Int64)
+
+
+def _decimal_series(name: str, values: Sequence[str | bool | None]) -> pl.Series | None:
+    decimals: list[float | None] = []
+    for text in values:
+        if text is None:
+            decimals.append(None)
+            continue
+        if not isinstance(text, str):
+            return None
+        number = float(text)
+        if len(text) >= _SHORTEST_IN_DOUBT or number == 0.0:
+            if not _is_held_by_double(text, number):
+                return None
+            # an integer has no negative zero
+            number = number + 0.0 if isinstance(text, IntegerText) else number
+        elif math.isinf(number):
+            return None
+        decimals.append(number)
+    return pl.Series(name, decimals, dtype=pl.Float64)
+
+
+def _is_held_by_double(text: str, number: float) -> bool:
+    if math.isinf(number):
+        return False
+    if isinstance(text, IntegerText):
+        return abs(number) <= MAX_EXACT_INTEGER and int(number) == int(text)
+    mantissa = text.lower().partition("e")[0]
+    digits = mantissa.replace("-", "").replace(".", "").strip("0")
+    if number == 0.0:
+        return not digits
+    if len(digits) <= MAX_SIGNIFICANT_DIGITS:
+        return True
+    return Decimal(text) == Decimal(number)

@@ -1,0 +1,202 @@
+"""JSON bytes to a tree in which every number is still the text the source wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from flows.tabulation.table import TabulationError, show_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_DEPTH = 100
+"""Levels of lists and objects; deeper documents are refused."""
+
+_HEAD_LENGTH = 80
+_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(-?Infinity|NaN)', re.DOTALL)
+_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+# what is left of a word, number or escape that the end of the body cut in two
+_CUT_TOKEN = re.compile(r"t(ru?)?|f(a(ls?)?)?|n(ul?)?|-|\.|[eE][+-]?|\\?u?[0-9a-fA-F]{0,3}")
+
+
+class IntegerText(str):
+    """An integer as written in the source."""
+
+    __slots__ = ()
+
+
+class DecimalText(str):
+    """A number with a fraction or an exponent, as written in the source."""
+
+    __slots__ = ()
+
+
+class _RepeatedKeys(list[tuple[str, Any]]):
+    """The pairs of an object that holds a key twice."""
+
+
+class _NotJsonConstantError(Exception):
+    """NaN or Infinity, which Python's parser would let pass."""
+
+
+JsonValue: TypeAlias = "dict[str, Any] | list[Any] | str | bool | None"
+"""Strings are `str` itself; numbers are its two subclasses above."""
+
+
+def decode_json(body: bytes) -> JsonValue:
+    """Decode a document; an empty body is `None`, a leading byte order mark is skipped.
+
+    Raises:
+        TabulationError: for invalid UTF-8 (with the byte position), anything that is not JSON (with
+            line and column), `NaN` and `Infinity`, a key twice in one object, an unpaired surrogate,
+            and nesting deeper than `MAX_DEPTH`.
+    """
+    text = _decode_utf8(body)
+    if not text.strip():
+        return None
+    repeated: list[_RepeatedKeys] = []
+
+    def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _RepeatedKeys:
+        fields = dict(pairs)
+        if len(fields) == len(pairs):
+            return fields
+        repeated.append(_RepeatedKeys(pairs))
+        return repeated[-1]
+
+    try:
+        document: JsonValue = json.loads(
+            text,
+            parse_int=IntegerText,
+            parse_float=DecimalText,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=build_object,
+        )
+    except json.JSONDecodeError as error:
+        raise TabulationError(_describe_syntax_error(text, error)) from None
+    except _NotJsonConstantError:
+        raise TabulationError(_describe_constant(text)) from None
+    except RecursionError:
+        raise TabulationError(_TOO_DEEP) from None
+    _refuse_deep_nesting(document)
+    if repeated:
+        _refuse_repeated_key(document)
+    if _LONE_SURROGATE.search(text):
+        _refuse_lone_surrogates(document)
+    return document
+
+
+def compact_json(value: JsonValue) -> str:
+    """Write a value back as JSON on one line, numbers as in the source, non-ASCII kept."""
+    if isinstance(value, dict):
+        fields = [f"{_quote(key)}:{compact_json(item)}" for key, item in value.items()]
+        return "{" + ",".join(fields) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join([compact_json(item) for item in value]) + "]"
+    if type(value) is str:
+        return _quote(value)
+    return source_text(value)
+
+
+def source_text(value: str | bool | None) -> str:
+    """Write a scalar as in the source, strings without their quotes."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def body_head(text: str) -> str:
+    """Shorten the beginning of a body to one printable line for a message."""
+    folded = " ".join(text[: _HEAD_LENGTH * 10].split())
+    printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in folded)
+    return printable if len(printable) <= _HEAD_LENGTH else printable[:_HEAD_LENGTH] + "…"
+
+
+_TOO_DEEP = f"JSON nested deeper than {MAX_DEPTH} levels"
+_quote = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _decode_utf8(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # the codec counts from behind a byte order mark
+        position = error.start + len(body) - len(error.object)
+        head = body_head(body[: _HEAD_LENGTH * 10].decode("utf-8", "replace"))
+        message = f"invalid UTF-8 at byte {position} of {len(body)} ({error.reason}); the body begins: {head}"
+        raise TabulationError(message) from None
+
+
+def _describe_syntax_error(text: str, error: json.JSONDecodeError) -> str:
+    if text.lstrip().startswith("<"):
+        kind = "HTML" if re.search(r"<(!doctype\s+)?html", text[:2000], re.IGNORECASE) else "XML"
+        return f"{kind} where JSON was expected: {body_head(text)}"
+    rest = text[error.pos :].strip()
+    if not rest or error.msg.startswith("Unterminated string") or _CUT_TOKEN.fullmatch(rest):
+        return f"JSON cut short at {_line_and_column(text, len(text))}; it begins: {body_head(text)}"
+    where = _line_and_column(text, error.pos)
+    return f"invalid JSON at {where}: {error.msg}; the body begins: {body_head(text)}"
+
+
+def _describe_constant(text: str) -> str:
+    found = next(match for match in _CONSTANT.finditer(text) if match[1])
+    return f"invalid JSON at {_line_and_column(text, found.start())}: {found[1]} is not a JSON value"
+
+
+def _line_and_column(text: str, position: int) -> str:
+    line = text.count("\n", 0, position) + 1
+    return f"line {line} column {position - text.rfind(chr(10), 0, position)}"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _NotJsonConstantError(name)
+
+
+def _refuse_deep_nesting(document: JsonValue) -> None:
+    level = [document] if isinstance(document, (dict, list)) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, (dict, list))
+        ]
+        if not level:
+            return
+    raise TabulationError(_TOO_DEEP)
+
+
+def _refuse_repeated_key(document: JsonValue) -> None:
+    for path, value in _walk(document):
+        if isinstance(value, _RepeatedKeys):
+            keys = [key for key, _ in value]
+            key = next(key for key in keys if keys.count(key) > 1)
+            raise TabulationError(f"the key {_quote(key)} stands twice in the object at {show_path(path)}")
+
+
+def _refuse_lone_surrogates(document: JsonValue) -> None:
+    for path, value in _walk(document):
+        texts = [value] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
+        for text in texts:
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                where = show_path(path).encode("ascii", "backslashreplace").decode()
+                code = ascii(error.object[error.start])
+                message = f"the text at {where} holds the unpaired surrogate {code}, which is no character"
+                raise TabulationError(message) from None
+
+
+def _walk(
+    value: JsonValue, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], JsonValue]]:
+    yield path, value
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _walk(item, (*path, key))
+    elif isinstance(value, list) and not isinstance(value, _RepeatedKeys):
+        for position, item in enumerate(value):
+            yield from _walk(item, (*path, position))

@@ -1,0 +1,206 @@
+"""Records of any shape to columns of scalars, one value a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flows.tabulation.json_document import compact_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Path = tuple[str, ...]
+TEXT_KEY = "$"
+
+
+@dataclass(slots=True, eq=False)
+class Column:
+    """The values of one path over the rows written so far; short where the last rows have none."""
+
+    path: Path
+    values: list[Any] = field(default_factory=list)
+    sources: set[PathNode] = field(default_factory=set)
+    """The nodes whose values stand here: an element and its own `$` share a column."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """False where a path was only ever empty and its fields have columns of their own."""
+        return any(value is not None for value in self.values) or any(
+            not source.has_fields for source in self.sources
+        )
+
+
+@dataclass(slots=True, eq=False)
+class PathNode:
+    """What is known of one path from the record, over all records."""
+
+    path: Path
+    children: dict[str, PathNode] = field(default_factory=dict)
+    is_exploded: bool = False
+    is_container: bool = False
+    """Some record has a list or an object here."""
+    holds_objects: bool = False
+    """Some record has a list with objects in it here."""
+    has_fields: bool = False
+    """Some object here was written field by field."""
+    column: Column | None = None
+
+    def child(self, key: str) -> PathNode:
+        """Return the node one key further down, made where it is new."""
+        if key not in self.children:
+            self.children[key] = PathNode((*self.path, key))
+        return self.children[key]
+
+    def find(self, path: Path) -> PathNode:
+        """Return the node at a path, made where it is new."""
+        node = self
+        for key in path:
+            node = node.child(key)
+        return node
+
+    def object_lists(self) -> Iterator[PathNode]:
+        """Go through the paths below this one that hold lists of objects, first seen first."""
+        for node in self.children.values():
+            if node.holds_objects:
+                yield node
+            yield from node.object_lists()
+
+
+def survey_records(records: list[Any], explode: Sequence[Path]) -> PathNode:
+    """Learn which paths hold objects and lists, over all records and the items of exploded lists.
+
+    Args:
+        records: rows as found in the document.
+        explode: the lists that will be turned into rows.
+
+    Returns:
+        The node of the record itself.
+    """
+    root = PathNode((), is_exploded=True)
+    for path in explode:
+        root.find(path).is_exploded = True
+    _survey_list(root, records)
+    return root
+
+
+def write_columns(root: PathNode, records: list[Any]) -> tuple[list[Column], int]:
+    """Write every record as one row, or as one row for each item of its exploded list.
+
+    Returns:
+        The columns, first seen first, padded to the same length, and the number of rows.
+    """
+    writer = _RowWriter(root)
+    height = writer.write_items(root, records, 0)
+    columns = [column for column in writer.columns if column.is_wanted]
+    for column in columns:
+        column.values.extend([None] * (height - len(column.values)))
+    return columns, height if columns else 0
+
+
+def _survey_list(node: PathNode, items: list[Any]) -> None:
+    for item in items:
+        if type(item) is dict:
+            node.holds_objects = True
+            if not node.is_exploded:
+                return
+            _survey_object(node, item)
+
+
+def _survey_object(node: PathNode, record: dict[str, Any]) -> None:
+    for key, value in record.items():
+        kind = type(value)
+        if kind is dict:
+            child = node.child(key)
+            child.is_container = True
+            _survey_object(child, value)
+        elif kind is list:
+            child = node.child(key)
+            child.is_container = True
+            _survey_list(child, value)
+
+
+class _RowWriter:
+    def __init__(self, root: PathNode) -> None:
+        self.columns: list[Column] = []
+        self._root = root
+
+    def write_items(self, node: PathNode, items: list[Any], first_row: int) -> int:
+        """Write the items of an exploded list from a row on; return the number of rows taken."""
+        row = first_row
+        for item in items:
+            if type(item) is dict:
+                row += self._write_level(node, item, row)
+            else:
+                self._write_item(node, item, row)
+                row += 1
+        if not items:
+            self._column_of(node)
+        return max(1, row - first_row)
+
+    def _write_level(self, node: PathNode, record: dict[str, Any], row: int) -> int:
+        written: list[Column] = []
+        rows = self._write_fields(node, record, row, written)
+        if rows > 1:
+            for column in written:
+                column.values.extend([column.values[-1]] * (rows - 1))
+        return rows
+
+    def _write_fields(self, node: PathNode, record: dict[str, Any], row: int, written: list[Column]) -> int:
+        """Write one object's fields into a row; return the rows that a list exploded in it takes."""
+        rows = 1
+        children = node.children
+        for key, value in record.items():
+            child = children.get(key) or node.child(key)
+            kind = type(value)
+            if kind is dict or kind is list:
+                rows = max(rows, self._write_container(child, value, row, written))
+                continue
+            column = child.column or self._column_of(child)
+            if value is None or (value == "" and child.is_container):
+                continue
+            values = column.values
+            if len(values) < row:
+                values.extend([None] * (row - len(values)))
+            values.append(value)
+            written.append(column)
+        if record:
+            node.has_fields = True
+        return rows
+
+    def _write_container(
+        self, node: PathNode, value: dict[str, Any] | list[Any], row: int, written: list[Column]
+    ) -> int:
+        if node.is_exploded:
+            return self.write_items(node, value if isinstance(value, list) else [value], row)
+        if isinstance(value, dict):
+            if value and not node.holds_objects:
+                return self._write_fields(node, value, row, written)
+            if not value:
+                self._column_of(node)
+                return 1
+        written.append(self._append(node, compact_json(value), row))
+        return 1
+
+    def _write_item(self, node: PathNode, item: str | bool | list[Any] | None, row: int) -> None:
+        if item is None or (item == "" and node.holds_objects):
+            if node is not self._root:
+                self._column_of(node)
+            return
+        self._append(node, compact_json(item) if isinstance(item, list) else item, row)
+
+    def _append(self, node: PathNode, value: str | bool, row: int) -> Column:
+        column = self._column_of(node)
+        column.values.extend([None] * (row - len(column.values)))
+        column.values.append(value)
+        return column
+
+    def _column_of(self, node: PathNode) -> Column:
+        if node.column is None:
+            if node.path[-1:] == (TEXT_KEY,):
+                node.column = self._column_of(self._root.find(node.path[:-1]))
+            else:
+                node.column = Column(node.path)
+                self.columns.append(node.column)
+        node.column.sources.add(node)
+        return node.column

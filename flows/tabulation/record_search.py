@@ -1,0 +1,75 @@
+"""Where in a document the records are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flows.tabulation.json_document import compact_json
+from flows.tabulation.table import TabulationError, show_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.tabulation.json_document import JsonValue
+
+
+def find_records(document: JsonValue) -> tuple[list[Any], tuple[str, ...]]:
+    """Step through objects of a single key down to a list, or to an object that is itself the record.
+
+    As the ISO's API does, one record may stand as an object where several stand as a list, and no
+    records as `""`; null, `{}` and `[]` are no rows either.
+
+    Returns:
+        The rows (objects, or other items of a list) and the keys that lead to them.
+
+    Raises:
+        TabulationError: when the whole document is a single text, number, true or false.
+    """
+    value = document
+    path: tuple[str, ...] = ()
+    while not _is_empty(value):
+        if isinstance(value, list):
+            return value, path
+        if not isinstance(value, dict):
+            raise TabulationError(f"the document is a single value, not records: {_shorten(value)}")
+        if len(value) > 1:
+            return [value], path
+        ((key, inner),) = value.items()
+        if not _is_empty(inner) and not isinstance(inner, (dict, list)):
+            return [value], path
+        value = inner
+        path = (*path, key)
+    return [], path
+
+
+def walk_to_records(document: JsonValue, keys: Sequence[str]) -> list[Any]:
+    """Follow configured keys to the records; a missing key or something empty on the way is no rows.
+
+    Raises:
+        TabulationError: when a list or a value stands where an object with the next key should.
+    """
+    value = document
+    for depth, key in enumerate(keys):
+        if _is_empty(value):
+            return []
+        if not isinstance(value, dict):
+            there = f"a list of {len(value)}" if isinstance(value, list) else _shorten(value)
+            message = (
+                f"no records at {show_path(keys)}: at {show_path(keys[:depth])} there is {there}, "
+                f"not an object with the key {compact_json(key)}"
+            )
+            raise TabulationError(message)
+        value = value.get(key)
+    if _is_empty(value):
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _is_empty(value: JsonValue) -> bool:
+    # false is a value; numbers are texts here, so that 0 is one too
+    return not value and value is not False
+
+
+def _shorten(value: JsonValue) -> str:
+    text = compact_json(value)
+    return text if len(text) <= 60 else text[:60] + "…"

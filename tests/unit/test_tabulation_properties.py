@@ -1,0 +1,205 @@
+"""Properties of tabulating that hold for any document."""
+
+import contextlib
+import json
+from collections import Counter
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.tabulation import TabulationError, tabulate_json
+from flows.tabulation.json_tabulation import tabulate_exactly
+from flows.tabulation.uniform_records import tabulate_uniform_records
+
+KEYS = st.sampled_from(["a", "b", "a_b", "@a", "$", "value", "", "é", "a b", 'q"', "c.d"]) | st.text(
+    max_size=3
+)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.integers() | st.integers(-5, 5) | FLOATS
+SCALARS = st.none() | st.booleans() | NUMBERS | st.sampled_from(["", "x", "1"]) | st.text(max_size=5)
+DOCUMENTS = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=30,
+)
+RECORDS = st.lists(st.dictionaries(KEYS, DOCUMENTS, max_size=4), max_size=6).map(
+    lambda rows: {"As": {"A": rows}}
+)
+PATHS = st.lists(st.lists(KEYS, min_size=1, max_size=2), max_size=2)
+
+
+def leaves(value: Any) -> list[Any]:
+    """All values of a document that are something: texts, numbers (as decimals), true and false."""
+    if isinstance(value, dict):
+        return [leaf for inner in value.values() for leaf in leaves(inner)]
+    if isinstance(value, list):
+        return [leaf for inner in value for leaf in leaves(inner)]
+    if value is None or value == "":
+        return []
+    return [comparable(value)]
+
+
+def comparable(value: Any) -> Any:
+    """Bring a value to what its text in a text column is the same as."""
+    if isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, str):
+        try:
+            return (
+                Decimal(value) if value.isascii() and value == value.strip() and "_" not in value else value
+            )
+        except ArithmeticError:
+            return value
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def cells(frame: pl.DataFrame) -> list[Any]:
+    """All values in a frame, those in JSON texts included."""
+    found: list[Any] = []
+    for cell in (cell for row in frame.rows() for cell in row if cell is not None):
+        found.append(comparable(cell))
+        if isinstance(cell, str) and cell[:1] in ("[", "{"):
+            try:
+                found += leaves(json.loads(cell, parse_float=Decimal, parse_int=Decimal))
+            except ValueError:
+                continue
+    return found
+
+
+def missing(document: Any, frame: pl.DataFrame) -> list[Any]:
+    held = Counter(map(repr_of, cells(frame)))
+    return [leaf for leaf in leaves(document) if not held[repr_of(leaf)]]
+
+
+def repr_of(value: Any) -> str:
+    # decimals that are equal have one normal form, whatever the digits they were written with
+    return repr(value.normalize() if isinstance(value, Decimal) and value.is_finite() else value)
+
+
+@given(document=DOCUMENTS | RECORDS, indent=st.sampled_from([None, 1]))
+def test_any_document_tabulates_with_every_value_or_is_refused_by_name(
+    document: Any, indent: int | None
+) -> None:
+    body = json.dumps(document, ensure_ascii=False, indent=indent).encode()
+    try:
+        table = tabulate_json(body)
+    except TabulationError:
+        assert not isinstance(document, dict | list), "only a bare value is no table"
+        return
+    assert missing(document, table.frame) == []
+    assert len(set(table.frame.columns)) == table.frame.width
+
+
+@given(document=RECORDS, explode=PATHS)
+def test_any_list_may_be_exploded_without_losing_a_value(document: Any, explode: list[list[str]]) -> None:
+    body = json.dumps(document).encode()
+    try:
+        table = tabulate_json(body, records=["As", "A"], explode=explode)
+    except TabulationError:
+        first, second = sorted(explode, key=len)
+        assert second[: len(first)] != first, "only lists side by side are refused"
+        return
+    assert missing(document, table.frame) == []
+
+
+PIECES = st.sampled_from(
+    [
+        *[
+            r"[",
+            r"]",
+            r"{",
+            r"}",
+            r",",
+            r":",
+            r'"a"',
+            r'"',
+            r"\u",
+            r"\ud800",
+            r"1",
+            r"-",
+            r".",
+            r"1e999",
+            r"NaN",
+            r"tru",
+        ],
+        " ",
+    ]
+)
+
+
+def refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+@given(st.binary(max_size=40) | st.lists(PIECES, max_size=25).map(lambda pieces: "".join(pieces).encode()))
+def test_any_bytes_tabulate_or_are_refused_by_name(body: bytes) -> None:
+    try:
+        json.loads(body.decode("utf-8-sig").strip() or "null", parse_constant=refuse)
+    except ValueError:
+        with pytest.raises(TabulationError) as caught:
+            tabulate_json(body)
+        assert str(caught.value).isprintable()
+        return
+    with contextlib.suppress(TabulationError):
+        tabulate_json(body)
+
+
+LEAVES = {
+    "text": st.text(max_size=6),
+    "integer": st.integers(-(2**64), 2**64) | st.integers(-3, 3),
+    "number": st.integers(-3, 3) | st.integers(2**53 - 2, 2**53 + 2) | FLOATS,
+    "short": st.integers(-3, 3) | st.floats(-100, 100).map(lambda value: round(value, 2)),
+    "flag": st.booleans(),
+    "maybe": st.none() | st.text(max_size=3),
+    "perhaps": st.none() | st.integers(0, 9),
+    "never": st.none(),
+}  # fmt: skip
+SHAPES = st.recursive(
+    st.sampled_from(sorted(LEAVES)),
+    lambda inner: st.dictionaries(KEYS, inner, min_size=1, max_size=3),
+    max_leaves=8,
+)
+
+
+def values_of(shape: Any) -> st.SearchStrategy[Any]:
+    if isinstance(shape, dict):
+        return st.fixed_dictionaries({key: values_of(inner) for key, inner in shape.items()})
+    return LEAVES[shape]
+
+
+UNIFORM = st.dictionaries(KEYS, SHAPES, min_size=1, max_size=4).flatmap(
+    lambda shape: st.lists(values_of(shape), min_size=1, max_size=8)
+)
+
+
+@given(records=UNIFORM, wrappers=st.lists(KEYS, max_size=2), escape=st.booleans())
+def test_the_quick_way_gives_what_the_exact_way_gives(
+    records: Any, wrappers: list[str], escape: bool
+) -> None:
+    document = records
+    for key in wrappers:
+        document = {key: document}
+    body = json.dumps(document, ensure_ascii=escape).encode()
+    quick = tabulate_uniform_records(body)
+    if quick is None:
+        return
+    exact = tabulate_exactly(body)
+    assert quick.frame.schema == exact.frame.schema
+    # repr tells 0.0 from -0.0
+    assert repr(quick.frame.rows()) == repr(exact.frame.rows())
+    assert (quick.records_at, quick.findings) == (exact.records_at, exact.findings)
+
+
+@given(
+    records=st.lists(
+        st.fixed_dictionaries({"n": LEAVES["short"], "t": st.sampled_from(["x", "é y"])}), min_size=1
+    )
+)
+def test_the_quick_way_is_taken_by_plain_records(records: list[dict[str, Any]]) -> None:
+    quick = tabulate_uniform_records(json.dumps(records).encode())
+    assert quick is not None
+    assert quick.frame.rows(named=True) == records
