@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -35,11 +36,12 @@ def print_results(results: RunResults, console: Console | None = None) -> None:
     console = console or Console()
     if not results["results"]:
         return
-    table = Table(title=f"Run {results['run_id']}", title_justify="left")
-    for heading in ("API", "collected", "stored"):
-        table.add_column(heading)
-    for heading in ("rows", "columns", "bytes", "attempts", "seconds"):
-        table.add_column(heading, justify="right")
+    table = Table(title=f"Run {results['run_id']}", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("API", min_width=20)
+    for heading in ("collected", "stored"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("rows", "bytes", "tries", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for result in results["results"]:
         table.add_row(*_result_cells(result))
     console.print(table)
@@ -67,7 +69,7 @@ def print_status(status: PipelineStatus, console: Console | None = None) -> None
         )
     else:
         console.print("last run here: none is recorded")
-    table = Table()
+    table = Table(box=SIMPLE_HEAD)
     for heading in ("API", "newest object", "stored at", "age"):
         table.add_column(heading)
     for api in status["apis"]:
@@ -88,7 +90,6 @@ def _result_cells(result: ApiResult) -> list[str]:
         f"[{_STATUS_STYLES[collected]}]{collected}[/]",
         f"[{_STATUS_STYLES[stored]}]{stored}[/]",
         f"{result['rows']:,}",
-        str(result["columns"]),
         f"{result['bytes']:,}",
         str(result["attempts"]),
         f"{result['duration_seconds']:.1f}",

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import polars as pl
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -21,7 +22,7 @@ from flows.api_config import SHIPPED_CONFIG_FILE
 from flows.run_report import RunResults
 from flows.sandbox.isone_api import create_isone_api
 from flows.sandbox.loopback_server import LoopbackServer
-from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.sandbox.prefect_server import EmbeddedPrefectServer, send_what_is_pending
 from flows.sandbox.s3_server import EmbeddedS3
 from flows.terminal_report import print_results, waiting
 
@@ -77,6 +78,7 @@ def run_demo(*, keep_ui: bool) -> int:
         with waiting("starting the Prefect server (the first start makes its database)"):
             prefect_server.wait_until_ready()
         results = EnergyDataPipelineIntegration(s3_bucket=DEMO_BUCKET).run_full_pipeline()
+        send_what_is_pending()
         print_results(results, console)
         _print_preview(results, s3, console)
         if keep_ui:
@@ -130,7 +132,7 @@ def _print_preview(results: RunResults, s3: EmbeddedS3, console: Console) -> Non
     frame = pl.read_csv(io.BytesIO(body), infer_schema=False)
     shown = frame.select(frame.columns[:_PREVIEW_COLUMNS]).head(_PREVIEW_ROWS)
     title = f"{result['s3_uri']}: first {shown.height} of {frame.height} rows, read back from S3"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for name in shown.columns:
         table.add_column(name)
     for row in shown.iter_rows():
@@ -139,6 +141,7 @@ def _print_preview(results: RunResults, s3: EmbeddedS3, console: Console) -> Non
 
 
 def _print_next_steps(console: Console) -> None:
+    """The commands that go on from here."""
     steps = (
         ("run it again: four more objects beside these", "uv run energy-pipeline demo"),
         ("keep the Prefect UI and the bucket up to look around", "uv run energy-pipeline demo --ui"),
@@ -146,7 +149,7 @@ def _print_next_steps(console: Console) -> None:
     )
     console.print("To look further:")
     for purpose, command in steps:
-        console.print(f"  {command:<36} [dim]# {purpose}[/]", highlight=False)
+        console.print(f"  {command:<32} [dim]# {purpose}[/]", highlight=False, soft_wrap=True)
 
 
 def _print_addresses(prefect_server: EmbeddedPrefectServer, s3: EmbeddedS3, console: Console) -> None:

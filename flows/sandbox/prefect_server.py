@@ -12,6 +12,17 @@ from typing import Self
 
 from flows.sandbox.child_process import ChildProcess, free_ports
 
+_DRAIN_SECONDS = 10
+
+
+def send_what_is_pending() -> None:
+    """Send the logs and events that Prefect still holds in this process; before its server is stopped."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (EventsWorker, APILogWorker):
+        worker.drain_all(timeout=_DRAIN_SECONDS)
+
 
 class EmbeddedPrefectServer:
     """A Prefect server process with its own database.

@@ -1,0 +1,101 @@
+"""Real servers for the tests: an ISO New England API, S3 and Prefect, all on this machine."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.sandbox.faults import FaultScript
+from flows.sandbox.isone_api import BASE_PATH, create_isone_api
+from flows.sandbox.loopback_server import LoopbackServer
+from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.sandbox.s3_server import EmbeddedS3
+
+REPOSITORY = Path(__file__).parent.parent
+USERNAME, PASSWORD = "sandbox-user", "sandbox-password-4711"
+
+
+@dataclass(frozen=True)
+class IsoneSandbox:
+    """The embedded API, with the faults it is asked for and the requests it has seen."""
+
+    url: str
+    faults: FaultScript
+
+    def api(self, name: str, resource: str, **options: Any) -> dict[str, Any]:
+        """A configuration entry for one of its resources."""
+        slug = name.casefold().replace(" ", "_")
+        auth = {"kind": "basic", "username": {"env": "SANDBOX_USER"}, "password": {"env": "SANDBOX_PASSWORD"}}
+        entry = {"name": name, "url": f"{self.url}/{resource}", "output_folder": slug, "csv_prefix": slug}
+        return {**entry, "auth": auth, **options}
+
+
+@pytest.fixture
+def recorded_payloads() -> Path:
+    """The folder of real recorded replies, which are kept outside the repository."""
+    folder = REPOSITORY.parent / "shared" / "isone" / "payloads"
+    if not folder.is_dir():
+        pytest.skip(f"the recorded replies are not on this machine ({folder})")
+    return folder
+
+
+@pytest.fixture
+def isone(monkeypatch: pytest.MonkeyPatch) -> Iterator[IsoneSandbox]:
+    """An embedded API of this test's own; its credentials are in SANDBOX_USER and SANDBOX_PASSWORD."""
+    monkeypatch.setenv("SANDBOX_USER", USERNAME)
+    monkeypatch.setenv("SANDBOX_PASSWORD", PASSWORD)
+    faults = FaultScript()
+    app = create_isone_api(username=USERNAME, password=PASSWORD, faults=faults)
+    with LoopbackServer(app) as server:
+        yield IsoneSandbox(server.base_url + BASE_PATH, faults)
+
+
+@pytest.fixture
+def write_config(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a configuration file of these entries and gives its path."""
+
+    def write(*apis: dict[str, Any], **top_level: Any) -> Path:
+        file = tmp_path / "api_config.json"
+        file.write_text(json.dumps({"apis": apis, **top_level}), encoding="utf-8")
+        return file
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def embedded_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedS3]:
+    """One S3 server for all tests."""
+    with EmbeddedS3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(embedded_s3: EmbeddedS3) -> str:
+    """A new, empty bucket."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    embedded_s3.create_bucket(name)
+    return name
+
+
+@pytest.fixture
+def aws_environment(embedded_s3: EmbeddedS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ordinary AWS variables, for the embedded server and nothing else on this machine."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", embedded_s3.endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", embedded_s3.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", embedded_s3.secret_key)
+    monkeypatch.setenv("AWS_REGION", embedded_s3.region)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPrefectServer]:
+    """One Prefect server, with the services of a standing one, for all tests."""
+    with EmbeddedPrefectServer(tmp_path_factory.mktemp("prefect"), run_services=True) as server:
+        yield server
