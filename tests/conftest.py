@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from flows.sandbox.faults import FaultScript
 from flows.sandbox.isone_api import BASE_PATH, create_isone_api
 from flows.sandbox.loopback_server import LoopbackServer
-from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.sandbox.prefect_server import EmbeddedPrefectServer, send_what_is_pending
 from flows.sandbox.s3_server import EmbeddedS3
+
+Found = TypeVar("Found")
 
 REPOSITORY = Path(__file__).parent.parent
 USERNAME, PASSWORD = "sandbox-user", "sandbox-password-4711"
@@ -34,6 +37,16 @@ class IsoneSandbox:
         auth = {"kind": "basic", "username": {"env": "SANDBOX_USER"}, "password": {"env": "SANDBOX_PASSWORD"}}
         entry = {"name": name, "url": f"{self.url}/{resource}", "output_folder": slug, "csv_prefix": slug}
         return {**entry, "auth": auth, **options}
+
+
+def eventually(condition: Callable[[], Found], timeout_seconds: float = 60) -> Found:
+    """What `condition` gives as soon as it is true, asked again until then."""
+    deadline = time.monotonic() + timeout_seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"{condition.__name__} did not come true within {timeout_seconds:g} s")
+        time.sleep(0.1)
+    return found
 
 
 @pytest.fixture
@@ -99,3 +112,4 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedde
     """One Prefect server, with the services of a standing one, for all tests."""
     with EmbeddedPrefectServer(tmp_path_factory.mktemp("prefect"), run_services=True) as server:
         yield server
+        send_what_is_pending()

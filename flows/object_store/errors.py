@@ -69,7 +69,7 @@ def _client_side_error(error: Exception, what: str) -> StorageError:
         cause, retryable = f"{error}", False
     elif isinstance(error, exceptions.SSLError):
         cause, retryable = f"the endpoint's certificate is not trusted: {_without_query(str(error))}", False
-    elif isinstance(error, exceptions.HTTPClientError):
+    elif isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         cause, retryable = f"the endpoint does not answer: {_without_query(str(error))}", True
     else:
         cause, retryable = _without_query(str(error)), False
