@@ -26,6 +26,8 @@ from flows.run_report import ApiOutcome, RunResults, run_results
 
 logger = logging.getLogger(__name__)
 
+_WAIT_SLICE_SECONDS = 0.5
+
 
 def run_pipeline(
     apis: Sequence[str] | None, config_file: str | None, s3_block: str | None
@@ -61,7 +63,9 @@ def _collect_and_store_all(prepared: PreparedRun, run_id: str, started_at: datet
     with HttpCollector(prepared.apis, prepared.secrets) as collector:
         run = PipelineRun(run_id, collector, prepared.store)
         futures = collect_and_store.map(requests, unmapped(run))
-        wait(futures)
+        # in slices, since polars' handler of Ctrl-C does not wake a wait without an end
+        while wait(futures, timeout=_WAIT_SLICE_SECONDS).not_done:
+            continue
         return [_outcome(run, request, future) for request, future in zip(requests, futures, strict=True)]
 
 

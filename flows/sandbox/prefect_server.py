@@ -38,7 +38,8 @@ class EmbeddedPrefectServer:
         self._home = home.resolve()
         self._serve_ui = serve_ui
         self._run_services = run_services
-        self._process = ChildProcess("prefect-server", self._home)
+        # one that is still making its database does not listen to being asked to end
+        self._process = ChildProcess("prefect-server", self._home, grace_seconds=3)
         self.url = ""
 
     @property

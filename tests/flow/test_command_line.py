@@ -1,0 +1,228 @@
+"""The command line as its users run it: a process of its own, its exit code, its two outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.sandbox import faults
+from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.sandbox.s3_server import EmbeddedS3
+from tests.conftest import IsoneSandbox, eventually
+
+WriteConfig = Callable[..., Path]
+RunCommand = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run_command(aws_environment: None, tmp_path: Path) -> RunCommand:
+    """Runs `energy-pipeline` in an empty folder of its own."""
+
+    def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "flows", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "NO_COLOR": "1", **variables},
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
+
+    return run
+
+
+@pytest.fixture
+def on_prefect_server(prefect_server: EmbeddedPrefectServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in prefect_server.client_settings.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("on_prefect_server")
+def test_run_prints_the_table_and_every_key_and_exits_0(
+    run_command: RunCommand, write_config: WriteConfig, isone: IsoneSandbox, bucket: str
+) -> None:
+    config_file = write_config(
+        isone.api("Fuel Mix", "genfuelmix/current"), isone.api("Empty", "genfuelmix/day/20991231")
+    )
+    done = run_command("run", "--config", config_file, "--bucket", bucket)
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"Fuel Mix: s3://{bucket}/fuel_mix/fuel_mix_\d{{8}}_\d{{6}}\.csv", done.stdout)
+    assert "Empty: no rows" in done.stdout
+    assert "completed: 2 of 2 APIs" in done.stdout
+
+
+@pytest.mark.usefixtures("on_prefect_server")
+def test_json_output_is_the_results_alone_and_partial_failure_exits_1(
+    run_command: RunCommand, write_config: WriteConfig, isone: IsoneSandbox, bucket: str
+) -> None:
+    isone.faults.add("/morningreport/*", faults.status(404), times=None)
+    config_file = write_config(
+        isone.api("Fuel Mix", "genfuelmix/current"), isone.api("Morning Report", "morningreport/current")
+    )
+    done = run_command("run", "--config", config_file, "--bucket", bucket, "--json")
+    assert done.returncode == 1
+    results = json.loads(done.stdout)
+    assert set(results) == {
+        "pipeline_status",
+        "run_id",
+        "started_at",
+        "duration_seconds",
+        "statistics",
+        "summary",
+        "results",
+        "errors",
+    }
+    assert results["pipeline_status"] == "completed"
+    assert results["summary"]["successful_end_to_end"] == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_prefect_server_run_starts_its_own_and_leaves_nothing_behind(
+    run_command: RunCommand,
+    write_config: WriteConfig,
+    isone: IsoneSandbox,
+    embedded_s3: EmbeddedS3,
+    bucket: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    config_file = write_config(isone.api("Fuel Mix", "genfuelmix/current"))
+    home = str(tmp_path / "prefect-home")
+    done = run_command(
+        "run", "--config", config_file, "--json", PREFECT_HOME=home, ENERGY_PIPELINE_S3_BUCKET=bucket
+    )
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    assert (
+        embedded_s3.client().head_object(Bucket=bucket, Key=result["s3_key"])["ContentLength"]
+        == result["bytes"]
+    )
+    assert "starting its embedded server" in done.stderr
+    assert "Traceback" not in done.stderr
+    left = [pid for pid in _processes_with(home) if pid != os.getpid()]
+    assert left == []
+
+
+WRONG_COMMANDS = {
+    "unknown option": (("run", "--bogus"), "--bogus"),
+    "unknown API": (("run", "--api", "Fule Mix"), "did you mean 'Fuel Mix'?"),
+    "missing file": (("run", "--config", "nowhere.json"), "there is no such file"),
+    "missing file to validate": (("validate", "--config", "nowhere.json"), "there is no such file"),
+    "no bucket known": (("status",), "no bucket is named"),
+}
+
+
+@pytest.mark.usefixtures("on_prefect_server")
+@pytest.mark.parametrize("case", WRONG_COMMANDS)
+def test_wrong_usage_exits_2_and_says_what_is_wrong(
+    run_command: RunCommand, write_config: WriteConfig, isone: IsoneSandbox, case: str
+) -> None:
+    arguments, reason = WRONG_COMMANDS[case]
+    config_file = write_config(isone.api("Fuel Mix", "genfuelmix/current"))
+    done = run_command(*arguments, ENERGY_PIPELINE_CONFIG_FILE=str(config_file))
+    assert done.returncode == 2
+    assert reason in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert isone.faults.requests == ()
+
+
+@pytest.mark.parametrize("text", ["", "   ", "{", "[]", '{"apis": []}', '{"apis": {}}', "\x00"])
+def test_a_malformed_configuration_is_a_clear_error(
+    run_command: RunCommand, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "broken.json"
+    file.write_text(text, encoding="utf-8")
+    done = run_command("validate", "--config", file)
+    assert done.returncode == 2
+    assert str(file) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_validate_reports_every_problem_as_one_json_document(
+    run_command: RunCommand, write_config: WriteConfig, isone: IsoneSandbox
+) -> None:
+    wrong = isone.api("Fuel Mix", "genfuelmix/current", tiemout_seconds=3, format="jsn")
+    report = json.loads(run_command("validate", "--json", "--config", write_config(wrong)).stdout)
+    assert report["config_valid"] is False
+    assert len(report["errors"]) == 2
+    assert any(
+        "$.apis[0].tiemout_seconds" in error and "'timeout_seconds'" in error for error in report["errors"]
+    )
+    assert any("$.apis[0].format" in error and "'json'" in error for error in report["errors"])
+
+
+def test_validate_accepts_a_valid_configuration(
+    run_command: RunCommand, write_config: WriteConfig, isone: IsoneSandbox
+) -> None:
+    done = run_command("validate", "--config", write_config(isone.api("Fuel Mix", "genfuelmix/current")))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Fuel Mix" in done.stdout
+
+
+@pytest.mark.usefixtures("on_prefect_server")
+def test_status_shows_the_last_run_and_the_newest_objects(
+    run_command: RunCommand, write_config: WriteConfig, isone: IsoneSandbox, bucket: str
+) -> None:
+    config_file = write_config(isone.api("Fuel Mix", "genfuelmix/current"))
+    options = ("--config", config_file, "--bucket", bucket)
+    before = json.loads(run_command("status", *options, "--json").stdout)
+    assert (before["last_run"], before["apis"][0]["last_key"]) == (None, None)
+    results = json.loads(run_command("run", *options, "--json").stdout)
+    after = json.loads(run_command("status", *options, "--json").stdout)
+    assert after["last_run"] == results
+    assert after["apis"][0]["last_key"] == results["results"][0]["s3_key"]
+    assert results["results"][0]["s3_key"].rpartition("/")[2] in run_command("status", *options).stdout
+
+
+@pytest.mark.usefixtures("on_prefect_server")
+@pytest.mark.parametrize(
+    ("interruption", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+def test_an_interrupted_run_ends_with_its_own_exit_code(
+    aws_environment: None,
+    write_config: WriteConfig,
+    isone: IsoneSandbox,
+    bucket: str,
+    tmp_path: Path,
+    interruption: signal.Signals,
+    exit_code: int,
+) -> None:
+    isone.faults.add("*", faults.Fault("hang"), times=None)
+    config_file = write_config(
+        isone.api("Fuel Mix", "genfuelmix/current", timeout_seconds=5, max_attempts=20)
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows", "run", "--config", str(config_file), "--bucket", bucket],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    eventually(lambda: isone.faults.requests)
+    process.send_signal(interruption)
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == exit_code, errors
+    assert "Traceback" not in errors
+
+
+def _processes_with(text: str) -> list[int]:
+    """The processes in whose environment or command line a text stands."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            content: Any = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if text.encode() in content:
+            found.append(int(folder.name))
+    return found
