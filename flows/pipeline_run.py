@@ -66,6 +66,8 @@ def _collect_and_store_all(prepared: PreparedRun, run_id: str, started_at: datet
         # in slices, since polars' handler of Ctrl-C does not wake a wait without an end
         while wait(futures, timeout=_WAIT_SLICE_SECONDS).not_done:
             continue
+        # only a wait without an end takes over the final states
+        wait(futures)
         return [_outcome(run, request, future) for request, future in zip(requests, futures, strict=True)]
 
 

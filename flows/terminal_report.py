@@ -14,7 +14,7 @@ from rich.table import Table
 from flows.run_report import ApiResult, RunResults
 
 if TYPE_CHECKING:
-    from flows.pipeline_status import PipelineStatus
+    from flows.pipeline_status import ApiStatus, PipelineStatus
 
 _STATUS_STYLES = {"success": "green", "failed": "red", "skipped": "yellow"}
 
@@ -69,18 +69,15 @@ def print_status(status: PipelineStatus, console: Console | None = None) -> None
         )
     else:
         console.print("last run here: none is recorded")
-    table = Table(box=SIMPLE_HEAD)
-    for heading in ("API", "newest object", "stored at", "age"):
-        table.add_column(heading)
     for api in status["apis"]:
-        age = api["age_seconds"]
-        table.add_row(
-            escape(api["api_name"]) + ("" if api["enabled"] else " (disabled)"),
-            escape(api["error"] or api["last_key"] or "none"),
-            api["last_stored_at"] or "",
-            "" if age is None else _shown_age(age),
-        )
-    console.print(table)
+        name = escape(api["api_name"]) + ("" if api["enabled"] else " (disabled)")
+        console.print(f"{name}: {escape(_newest_object(api))}", highlight=False, soft_wrap=True)
+
+
+def _newest_object(api: ApiStatus) -> str:
+    if api["error"] or api["age_seconds"] is None:
+        return api["error"] or "nothing is stored yet"
+    return f"{api['last_key']}, {api['bytes']:,} bytes, {_shown_age(api['age_seconds'])} old"
 
 
 def _result_cells(result: ApiResult) -> list[str]:

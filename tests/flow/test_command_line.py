@@ -177,7 +177,9 @@ def test_status_shows_the_last_run_and_the_newest_objects(
     options = ("--config", config_file, "--bucket", bucket)
     before = json.loads(run_command("status", *options, "--json").stdout)
     assert (before["last_run"], before["apis"][0]["last_key"]) == (None, None)
-    results = json.loads(run_command("run", *options, "--json").stdout)
+    done = run_command("run", *options, "--json")
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
     after = json.loads(run_command("status", *options, "--json").stdout)
     assert after["last_run"] == results
     assert after["apis"][0]["last_key"] == results["results"][0]["s3_key"]
