@@ -119,7 +119,8 @@ def _write_configuration(api_url: str) -> None:
 def _write_variables(variables: dict[str, str]) -> None:
     _VARIABLES_FILE.touch(mode=0o600)
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in variables.items()]
-    _VARIABLES_FILE.write_text("".join(lines), encoding="utf-8")
+    # boto3 looks for a profile that is named, whatever keys it is given
+    _VARIABLES_FILE.write_text("unset AWS_PROFILE\n" + "".join(lines), encoding="utf-8")
 
 
 def _print_preview(results: RunResults, s3: EmbeddedS3, console: Console) -> None:

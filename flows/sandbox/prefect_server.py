@@ -92,6 +92,7 @@ class EmbeddedPrefectServer:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "0",
             "PREFECT_LOGGING_LEVEL": "WARNING",
         }
-        if not self._run_services:
+        # which Prefect calls a server without services and without a UI
+        if not (self._run_services or self._serve_ui):
             settings["PREFECT__SERVER_EPHEMERAL"] = "1"
         return {**inherited, **settings}

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,6 +17,7 @@ from flows.sandbox import faults
 from flows.sandbox.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import IsoneSandbox, eventually
+from tests.flow.processes import processes_that_mention
 
 WriteConfig = Callable[..., Path]
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
@@ -109,8 +109,7 @@ def test_without_a_prefect_server_run_starts_its_own_and_leaves_nothing_behind(
     )
     assert "starting its embedded server" in done.stderr
     assert "Traceback" not in done.stderr
-    left = [pid for pid in _processes_with(home) if pid != os.getpid()]
-    assert left == []
+    assert processes_that_mention(home) == []
 
 
 WRONG_COMMANDS = {
@@ -215,16 +214,3 @@ def test_an_interrupted_run_ends_with_its_own_exit_code(
     _, errors = process.communicate(timeout=100)
     assert process.returncode == exit_code, errors
     assert "Traceback" not in errors
-
-
-def _processes_with(text: str) -> list[int]:
-    """The processes in whose environment or command line a text stands."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            content: Any = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if text.encode() in content:
-            found.append(int(folder.name))
-    return found

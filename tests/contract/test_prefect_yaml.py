@@ -1,0 +1,41 @@
+"""prefect.yaml holds what it should; Prefect itself ignores keys it does not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from prefect.cli.deploy._models import DeploymentConfig, PrefectYamlModel, WorkPoolConfig
+
+from tests.conftest import REPOSITORY
+
+# what Prefect reads of a schedule, from its documentation of prefect.yaml
+SCHEDULE_KEYS = {"cron", "timezone", "slug", "active", "parameters", "day_or"}
+
+
+def document() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def test_no_key_is_one_that_prefect_would_ignore() -> None:
+    top_level = {field.alias or name for name, field in PrefectYamlModel.model_fields.items()}
+    assert set(document()) - {"definitions"} <= top_level
+    for deployment in document()["deployments"]:
+        assert set(deployment) <= set(DeploymentConfig.model_fields), deployment["name"]
+        assert set(deployment["work_pool"]) <= set(WorkPoolConfig.model_fields)
+        for schedule in deployment["schedules"]:
+            assert set(schedule) <= SCHEDULE_KEYS
+
+
+def test_the_deployments_are_those_of_the_readme() -> None:
+    deployments = {deployment["name"]: deployment for deployment in document()["deployments"]}
+    assert set(deployments) == {"scheduled", "on-demand"}
+    assert [schedule["timezone"] for schedule in deployments["scheduled"]["schedules"]] == [
+        "America/New_York"
+    ]
+    assert deployments["on-demand"]["schedules"] == []
+    for deployment in deployments.values():
+        assert deployment["entrypoint"] == "flows/energy_pipeline.py:energy_pipeline"
+        assert deployment["description"]
+        assert deployment["tags"]

@@ -1,0 +1,21 @@
+"""Looking for processes that a test has left running."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def processes_that_mention(text: str) -> list[int]:
+    """Other processes in whose environment, command line or working directory a text stands."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            content = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+            content += os.fsencode((folder / "cwd").readlink())
+        except OSError:
+            # it has ended meanwhile, or belongs to somebody else
+            continue
+        if text.encode() in content and int(folder.name) != os.getpid():
+            found.append(int(folder.name))
+    return found

@@ -1,0 +1,108 @@
+"""`energy-pipeline demo` as a newcomer runs it: alone in a folder, twice, and interrupted."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.sandbox.s3_server import EmbeddedS3
+from tests.conftest import eventually
+from tests.flow.processes import processes_that_mention
+
+StartDemo = Callable[..., subprocess.Popen[bytes]]
+
+DEMO = [sys.executable, "-m", "flows", "demo"]
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """An ordinary user's environment, with AWS settings that must not matter."""
+    return {**os.environ, "NO_COLOR": "1", "AWS_PROFILE": "no-such-profile"}
+
+
+@pytest.fixture
+def start_demo(tmp_path: Path, environment: dict[str, str]) -> Iterator[StartDemo]:
+    """Starts the demo; one that a failed test leaves behind is killed."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*options: str, stdout: Path, stderr: Path) -> subprocess.Popen[bytes]:
+        with stdout.open("w") as out, stderr.open("w") as err:
+            started.append(
+                subprocess.Popen([*DEMO, *options], cwd=tmp_path, env=environment, stdout=out, stderr=err)
+            )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_it_stores_four_objects_each_time_and_leaves_nothing_running(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    keys: list[str] = []
+    for _ in range(2):
+        done = subprocess.run(
+            DEMO, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, done.stderr
+        assert "4 of 4 APIs stored" in done.stdout
+        assert "read back from S3" in done.stdout
+        assert "uv run energy-pipeline demo --ui" in done.stdout
+        assert "Traceback" not in done.stderr
+        keys += re.findall(r"s3://energy-demo/(\S+\.csv)$", done.stdout, re.MULTILINE)
+    assert len(set(keys)) == 8
+    assert processes_that_mention(str(tmp_path)) == []
+    assert {path.name for path in tmp_path.iterdir()} == {".energy-pipeline"}
+    with EmbeddedS3(tmp_path / ".energy-pipeline" / "s3") as s3:
+        stored = {entry["Key"] for entry in s3.client().list_objects_v2(Bucket="energy-demo")["Contents"]}
+    assert stored == set(keys)
+
+
+@pytest.mark.parametrize("moment", ["importing Prefect", "starting the Prefect server", "Beginning flow run"])
+def test_an_interrupt_ends_it_and_all_it_started(tmp_path: Path, start_demo: StartDemo, moment: str) -> None:
+    errors = tmp_path / "stderr.txt"
+    process = start_demo(stdout=tmp_path / "stdout.txt", stderr=errors)
+    eventually(lambda: moment in errors.read_text(), timeout_seconds=200)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130, errors.read_text()
+    assert "Traceback" not in errors.read_text()
+    assert processes_that_mention(str(tmp_path)) == []
+
+
+def test_with_ui_it_stays_up_at_the_printed_address_until_interrupted(
+    tmp_path: Path, environment: dict[str, str], start_demo: StartDemo
+) -> None:
+    output = tmp_path / "stdout.txt"
+    process = start_demo("--ui", stdout=output, stderr=tmp_path / "stderr.txt")
+    eventually(lambda: "Ctrl-C ends it" in output.read_text(), timeout_seconds=200)
+    address = re.search(r"Prefect UI: +(http://\S+)", output.read_text())
+    assert address is not None
+    page = subprocess.run(
+        [sys.executable, "-c", "import sys, httpx; print(httpx.get(sys.argv[1]).text)", address.group(1)],
+        capture_output=True,
+        text=True,
+    )
+    assert "<html" in page.stdout
+    # the command it prints for another terminal
+    looked = subprocess.run(
+        ["sh", "-c", f"set -a; . .energy-pipeline/demo.env; set +a; {sys.executable} -m flows status"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert looked.returncode == 0, looked.stderr
+    assert "Fuel Mix: iso_ne_fuel_mix/fuel_mix_" in looked.stdout
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert processes_that_mention(str(tmp_path)) == []

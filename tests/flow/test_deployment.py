@@ -1,0 +1,196 @@
+"""Blocks registered, deployments made, a real process worker: as the README says, on real servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect_aws import S3Bucket
+
+from blocks.api_credentials import ApiCredentials
+from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.sandbox.s3_server import EmbeddedS3
+from tests.conftest import PASSWORD, REPOSITORY, USERNAME, IsoneSandbox, eventually
+
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def command(prefect_server: EmbeddedPrefectServer, aws_environment: None) -> Command:
+    """Runs a program of the environment in the checkout and gives its output."""
+
+    def run(*arguments: str, **variables: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, **prefect_server.client_settings, "NO_COLOR": "1", **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=200,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def worker(
+    prefect_server: EmbeddedPrefectServer, command: Command, tmp_path: Path
+) -> Iterator[Callable[[Mapping[str, str]], None]]:
+    """Starts a process worker of pool `energy` in a folder that is not the checkout."""
+    command("prefect", "work-pool", "create", "energy", "--type", "process", "--overwrite")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(variables: Mapping[str, str]) -> None:
+        with (tmp_path / "worker.log").open("wb") as log:
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "prefect", "worker", "start", "--pool", "energy"],
+                    cwd=tmp_path,
+                    env={**os.environ, **prefect_server.client_settings, **variables},
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+
+    yield start
+    for process in started:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def ended_run(run_id: UUID) -> FlowRun:
+    def ended() -> FlowRun | None:
+        with get_client(sync_client=True) as client:
+            run = client.read_flow_run(run_id)
+        return run if run.state and run.state.is_final() else None
+
+    run = eventually(ended, timeout_seconds=150)
+    assert run is not None
+    return run
+
+
+@pytest.mark.usefixtures("prefect_client")
+def test_a_deployed_run_goes_through_a_worker_into_the_bucket(
+    command: Command,
+    worker: Callable[[Mapping[str, str]], None],
+    isone: IsoneSandbox,
+    write_config: Callable[..., Path],
+    embedded_s3: EmbeddedS3,
+    bucket: str,
+) -> None:
+    auth = {
+        "kind": "basic",
+        "username": {"block": "iso-ne-credentials"},
+        "password": {"block": "iso-ne-credentials"},
+    }
+    config_file = write_config(
+        isone.api("Fuel Mix", "genfuelmix/current", auth=auth),
+        isone.api("Morning Report", "morningreport/current", auth=auth),
+    )
+    settings = {"ENERGY_PIPELINE_CONFIG_FILE": str(config_file)}
+    credentials = {"ISONE_API_USERNAME": USERNAME, "ISONE_API_PASSWORD": PASSWORD}
+    command(
+        "blocks.register",
+        **credentials,
+        ENERGY_PIPELINE_S3_BUCKET=bucket,
+        ENERGY_PIPELINE_S3_FOLDER="raw",
+    )
+    command("prefect", "--no-prompt", "deploy", "--all", **settings)
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name("energy-pipeline/on-demand")
+        # what the UI shows as a multi-select
+        assert deployment.parameter_openapi_schema is not None
+        choices = deployment.parameter_openapi_schema["properties"]["apis"]["items"]["enum"]
+        assert choices == ["Fuel Mix", "Morning Report"]
+        run = client.create_flow_run_from_deployment(deployment.id, parameters={"apis": ["Fuel Mix"]})
+    # the worker knows neither the bucket nor the credentials: both come from the blocks
+    worker(settings)
+
+    finished = ended_run(run.id)
+    assert finished.state is not None
+    assert finished.state.is_completed(), finished.state.message
+    listed = embedded_s3.client().list_objects_v2(Bucket=bucket)["Contents"]
+    (key,) = [entry["Key"] for entry in listed]
+    assert key.startswith("raw/fuel_mix/fuel_mix_")
+    metadata = embedded_s3.client().head_object(Bucket=bucket, Key=key)["Metadata"]
+    assert metadata["run-id"] == str(run.id)
+
+
+@pytest.mark.usefixtures("prefect_client")
+def test_the_scheduled_deployment_gets_its_runs_in_market_time(command: Command) -> None:
+    command("prefect", "work-pool", "create", "energy", "--type", "process", "--overwrite")
+    command("prefect", "--no-prompt", "deploy", "--name", "scheduled")
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name("energy-pipeline/scheduled")
+    (schedule,) = deployment.schedules
+    assert getattr(schedule.schedule, "timezone", None) == "America/New_York"
+
+    def scheduled_runs() -> list[FlowRun]:
+        with get_client(sync_client=True) as client:
+            runs = client.read_flow_runs(limit=200)
+        return [run for run in runs if run.deployment_id == deployment.id and run.auto_scheduled]
+
+    # a server whose scheduler is broken looks healthy otherwise
+    runs = eventually(scheduled_runs, timeout_seconds=120)
+    assert {run.expected_start_time.minute for run in runs if run.expected_start_time} == {15}
+    with get_client(sync_client=True) as client:
+        client.delete_deployment(deployment.id)
+
+
+@pytest.mark.usefixtures("prefect_client")
+def test_registering_blocks_again_changes_nothing_and_says_so(
+    command: Command, bucket: str, embedded_s3: EmbeddedS3
+) -> None:
+    variables = {
+        "ENERGY_PIPELINE_S3_BLOCK": "registered-here",
+        "ENERGY_PIPELINE_S3_BUCKET": bucket,
+        "ISONE_API_USERNAME": "someone",
+        "ISONE_API_PASSWORD": "canary-password",
+    }
+    first = command("blocks.register", **variables)
+    again = command("blocks.register", **variables)
+    other = command("blocks.register", **{**variables, "ENERGY_PIPELINE_S3_FOLDER": "elsewhere"})
+
+    assert "S3Bucket 'registered-here': created" in first
+    assert again.count(": unchanged") == 3
+    assert "S3Bucket 'registered-here': updated bucket_folder" in other
+    assert "canary-password" not in first + again + other
+    stored: Any = S3Bucket.load("registered-here")
+    assert (stored.bucket_name, stored.bucket_folder) == (bucket, "elsewhere")
+    assert stored.credentials.aws_secret_access_key.get_secret_value() == embedded_s3.secret_key
+    credentials: Any = ApiCredentials.load("iso-ne-credentials")
+    assert credentials.password.get_secret_value() == "canary-password"
+    assert "canary-password" not in repr(credentials)
+
+
+def test_registering_without_settings_says_what_is_missing(command: Command, tmp_path: Path) -> None:
+    missing = {"ENERGY_PIPELINE_S3_BUCKET": "", "ISONE_API_USERNAME": "", "ISONE_API_PASSWORD": ""}
+    output = command("blocks.register", **missing)
+    assert "ENERGY_PIPELINE_S3_BUCKET is not set" in output
+    assert "ISONE_API_USERNAME and ISONE_API_PASSWORD are not both set" in output
+
+
+def test_the_blocks_secrets_are_hidden_by_the_api(prefect_client: None) -> None:
+    ApiCredentials(token="canary-token").save("hidden", overwrite=True)
+    with get_client(sync_client=True) as client:
+        document = client.read_block_document_by_name(
+            "hidden", "energy-api-credentials", include_secrets=False
+        )
+    assert "canary-token" not in json.dumps(document.model_dump(mode="json"))
