@@ -8,7 +8,7 @@ import os
 import secrets
 import shlex
 import signal
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,6 +31,7 @@ _HOME = Path(".energy-pipeline")
 _CONFIG_FILE = _HOME / "demo-api_config.json"
 _VARIABLES_FILE = _HOME / "demo.env"
 _ISONE_ORIGIN = "https://webservices.iso-ne.com"
+_WAIT_SLICE_SECONDS = 0.5
 _PREVIEW_ROWS, _PREVIEW_COLUMNS = 5, 6
 
 
@@ -164,7 +165,9 @@ def _print_addresses(prefect_server: EmbeddedPrefectServer, s3: EmbeddedS3, cons
 
 def _wait_for_interrupt() -> None:
     try:
-        threading.Event().wait()
+        # in slices, since polars' handler of Ctrl-C does not wake a wait without an end
+        while True:
+            time.sleep(_WAIT_SLICE_SECONDS)
     except KeyboardInterrupt:
         # this is how it is meant to be ended
         return
