@@ -36,8 +36,14 @@ def print_results(results: RunResults, console: Console | None = None) -> None:
     console = console or Console()
     if not results["results"]:
         return
-    table = Table(title=f"Run {results['run_id']}", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("API", min_width=20)
+    table = Table(
+        title=f"Run {results['run_id']}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("API")
     for heading in ("collected", "stored"):
         table.add_column(heading, no_wrap=True)
     for heading in ("rows", "bytes", "tries", "seconds"):

@@ -134,7 +134,7 @@ def _print_preview(results: RunResults, s3: EmbeddedS3, console: Console) -> Non
     frame = pl.read_csv(io.BytesIO(body), infer_schema=False)
     shown = frame.select(frame.columns[:_PREVIEW_COLUMNS]).head(_PREVIEW_ROWS)
     title = f"{result['s3_uri']}: first {shown.height} of {frame.height} rows, read back from S3"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in shown.columns:
         table.add_column(name)
     for row in shown.iter_rows():
