@@ -64,7 +64,8 @@ class LoopbackServer:
             ws="none",
         )
         # a hanging or broken request is what tests ask for; a filter outlives Prefect's logging set-up
-        logging.getLogger("uvicorn.error").addFilter(_drop)
+        for name in ("uvicorn.error", "uvicorn.access"):
+            logging.getLogger(name).addFilter(_drop)
         self._server = _Server(config)
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="loopback-server", daemon=True
