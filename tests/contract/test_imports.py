@@ -1,0 +1,168 @@
+"""The way the data flows is the way imports run; names and sizes keep to the house's rules."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+# from the top down: a stage imports what stands above it, never what stands below
+STAGES = (
+    "flows.api_config",
+    "flows.request_plan",
+    "flows.http_collector",
+    "flows.tabulation",
+    "flows.object_store",
+    "flows.run_report",
+    "flows.run_record",
+    "flows.run_artifacts",
+    "blocks.api_credentials",
+    "flows.run_preparation",
+    "flows.collection_tasks",
+    "flows.pipeline_run",
+    "flows.flow_parameters",
+    "flows.energy_pipeline",
+    "flows.pipeline_status",
+    "flows.integration",
+    "flows.terminal_report",
+    "flows.sandbox",
+    "flows.__main__",
+    "blocks.register",
+)
+# pure stages, which a test calls without Prefect
+WITHOUT_PREFECT = STAGES[:7]
+MAY_IMPORT_FLOW_MACHINERY = {
+    "flows.run_artifacts",
+    "flows.collection_tasks",
+    "flows.pipeline_run",
+    "flows.energy_pipeline",
+}
+FLOW_MACHINERY = {"prefect", "prefect.tasks", "prefect.futures", "prefect.states", "prefect.artifacts"}
+MAX_LINES = 250
+
+
+def modules() -> dict[str, Path]:
+    files = [file for folder in ("flows", "blocks") for file in (REPOSITORY / folder).rglob("*.py")]
+    found = {}
+    for file in files:
+        parts = file.relative_to(REPOSITORY).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = file
+    return found
+
+
+def imports_of(file: Path, *, type_only: bool = True) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    skipped: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING" and not type_only:
+            skipped |= set(ast.walk(node))
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file}: imports are absolute"
+            names.add(str(node.module))
+    return names
+
+
+def stage_of(module: str) -> str:
+    stages = [stage for stage in STAGES if module == stage or module.startswith(f"{stage}.")]
+    return max(stages, key=len, default="")
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_imports_run_one_way(module: str) -> None:
+    stage = stage_of(module)
+    if module in {"flows", "blocks"}:
+        assert imports_of(modules()[module]) == set()
+        return
+    assert stage, f"{module} has no place in the order of stages"
+    for imported in imports_of(modules()[module]):
+        if imported.split(".")[0] not in {"flows", "blocks"} or stage_of(imported) == stage:
+            continue
+        target = stage_of(imported)
+        assert target, f"{module} imports {imported}, which has no place in the order"
+        assert STAGES.index(target) < STAGES.index(stage), (
+            f"{module} imports {imported}, which comes after it"
+        )
+
+
+def test_no_import_runs_in_a_circle() -> None:
+    graph = {
+        module: {name for name in imports_of(file) if name in modules() and name != module}
+        for module, file in modules().items()
+    }
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path, module))
+        for imported in graph[module]:
+            visit(imported, (*path, module))
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_only_the_orchestration_imports_prefects_flow_machinery(module: str) -> None:
+    imported = imports_of(modules()[module], type_only=False)
+    stage = stage_of(module)
+    if stage in WITHOUT_PREFECT and stage != "flows.object_store":
+        assert not {name for name in imported if name.split(".")[0].startswith("prefect")}
+    if stage not in MAY_IMPORT_FLOW_MACHINERY:
+        assert not imported & FLOW_MACHINERY
+
+
+def test_no_file_shadows_a_module_that_a_run_imports() -> None:
+    # Prefect puts flows/ first on the path when it loads the entrypoint
+    taken = set(sys.stdlib_module_names) | set(packages_distributions())
+    names = {path.stem for path in (REPOSITORY / "flows").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert "api_config" in names
+    assert not (names - {"__main__", "__init__", "__pycache__"}) & taken
+
+
+def test_the_entrypoint_file_defines_flows_only() -> None:
+    # it is loaded under a second name, so that a class in it would be two classes
+    tree = ast.parse((REPOSITORY / "flows" / "energy_pipeline.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            assert any("flow" in ast.unparse(decorator) for decorator in node.decorator_list), node.name
+        else:
+            assert isinstance(node, ast.Import | ast.ImportFrom | ast.Expr), ast.unparse(node)
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_files_are_small_enough_to_hold_in_mind(module: str) -> None:
+    assert len(modules()[module].read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def test_the_top_level_holds_what_belongs_there() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is not a git checkout")
+    top = {line.split("/")[0] for line in listed.stdout.splitlines()}
+    expected = {"flows", "blocks", "tests", "prefect.yaml", "pyproject.toml", "README.md", "LICENSE"}
+    assert {name for name in top if not name.startswith(".")} <= expected | {"Dockerfile"}
+    assert "uv.lock" not in top
+
+
+@pytest.mark.parametrize("arguments", [["validate"], ["--help"], ["run", "--help"]], ids=" ".join)
+def test_nothing_heavy_is_imported_to_validate_or_to_help(arguments: list[str]) -> None:
+    script = (
+        "import atexit, sys\n"
+        "heavy = {'prefect', 'prefect_aws', 'polars', 'boto3', 'httpx', 'starlette', 'msgspec'}\n"
+        "atexit.register(lambda: print('HEAVY', sorted(heavy & set(sys.modules))))\n"
+        f"sys.argv = ['energy-pipeline', *{arguments!r}]\n"
+        "from flows.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True)
+    assert "HEAVY []" in done.stdout, done.stdout + done.stderr

@@ -1,0 +1,141 @@
+"""Statistics that add up whatever happened, and reports that show it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.run_artifacts import final_state, report_markdown, statistics_table
+from flows.run_record import keep_results, last_results
+from flows.run_report import ApiOutcome, RunResults, run_results, verdict
+
+collected = st.builds(
+    ApiOutcome,
+    api_name=st.text(min_size=1),
+    output_folder=st.text(),
+    collection_status=st.just("success"),
+    upload_status=st.sampled_from(["success", "failed", "skipped"]),
+    rows=st.integers(0, 10**9),
+    findings=st.tuples(st.text()),
+)
+not_collected = st.builds(
+    ApiOutcome,
+    api_name=st.text(min_size=1),
+    output_folder=st.text(),
+    collection_status=st.just("failed"),
+    upload_status=st.just("skipped"),
+    error=st.text(min_size=1),
+)
+outcomes = st.lists(collected | not_collected, max_size=12)
+
+
+def results_of(*given_outcomes: ApiOutcome, errors: tuple[str, ...] = ()) -> RunResults:
+    started_at = datetime(2024, 1, 1, tzinfo=UTC)
+    return run_results(
+        given_outcomes, run_id="run-1", started_at=started_at, duration_seconds=1.5, errors=errors
+    )
+
+
+@given(outcomes)
+def test_the_numbers_add_up_whatever_happened(given_outcomes: list[ApiOutcome]) -> None:
+    results = results_of(*given_outcomes)
+    counts, summary = results["statistics"], results["summary"]
+    uploads = counts["successful_uploads"] + counts["failed_uploads"]
+    assert counts["total_apis"] == len(given_outcomes) == len(results["results"])
+    assert counts["total_apis"] == counts["successful_collections"] + counts["failed_collections"]
+    assert counts["successful_collections"] == uploads + counts["skipped_uploads"]
+    assert summary["successful_end_to_end"] == counts["successful_uploads"] + counts["skipped_uploads"]
+    assert summary["collection_success_rate"] * counts["total_apis"] == pytest.approx(
+        counts["successful_collections"]
+    )
+    assert summary["upload_success_rate"] * uploads == pytest.approx(counts["successful_uploads"])
+    assert 0 <= summary["upload_success_rate"] <= 1
+    assert (results["pipeline_status"] == "failed") == (summary["successful_end_to_end"] == 0)
+    assert json.loads(json.dumps(results)) == results
+
+
+@given(outcomes)
+def test_the_final_state_is_the_verdict(given_outcomes: list[ApiOutcome]) -> None:
+    state = final_state(results_of(*given_outcomes))
+    expected = {
+        "completed": ("COMPLETED", "Completed"),
+        "partially-completed": ("COMPLETED", "PartiallyCompleted"),
+        "failed": ("FAILED", "Failed"),
+    }
+    assert (state.type.value, state.name) == expected[verdict(given_outcomes)]
+
+
+@given(outcomes)
+def test_the_report_has_one_table_line_for_each_api(given_outcomes: list[ApiOutcome]) -> None:
+    lines = report_markdown(results_of(*given_outcomes)).split("\n")
+    table = [line for line in lines if line.startswith("| ")]
+    assert len(table) == (len(given_outcomes) + 2 if given_outcomes else 0)
+
+
+def test_an_apis_own_words_draw_nothing_in_the_report() -> None:
+    hostile = ApiOutcome(
+        "a|b", "f", "failed", "skipped", error="![x](http://evil) <script>\n| row | \\| `code`"
+    )
+    report = report_markdown(results_of(hostile))
+    assert "![x]" not in report
+    assert "<script>" not in report
+    assert r"a\|b" in report
+    assert len([line for line in report.split("\n") if line.startswith("| ")]) == 3
+
+
+def test_nothing_attempted_is_rate_zero_and_says_why() -> None:
+    results = results_of(errors=("the configuration is wrong",))
+    assert results["summary"] == {
+        "collection_success_rate": 0.0,
+        "upload_success_rate": 0.0,
+        "successful_end_to_end": 0,
+    }
+    assert final_state(results).message == "the configuration is wrong"
+    assert "the configuration is wrong" in report_markdown(results)
+    assert {"statistic": "total apis", "value": "0"} in statistics_table(results)
+
+
+def test_the_results_have_the_documented_keys() -> None:
+    (result,) = results_of(ApiOutcome("a", "f", "success", "success"))["results"]
+    assert list(result) == [
+        "api_name",
+        "output_folder",
+        "collection_status",
+        "upload_status",
+        "s3_key",
+        "s3_uri",
+        "rows",
+        "columns",
+        "bytes",
+        "attempts",
+        "duration_seconds",
+        "error",
+        "spooled_to",
+        "findings",
+    ]
+
+
+def test_the_last_run_is_kept_whole_and_read_back(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    assert last_results(folder) is None
+    keep_results(folder, results_of())
+    newest = results_of(ApiOutcome("a", "f", "success", "success"))
+    keep_results(folder, newest)
+    assert last_results(folder) == newest
+    assert [path.name for path in folder.iterdir()] == ["last-run.json"]
+    (folder / "last-run.json").write_text("{", encoding="utf-8")
+    assert last_results(folder) is None
+
+
+def test_a_place_that_cannot_be_written_fails_no_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder", encoding="utf-8")
+    keep_results(blocked, results_of())
+    assert "were not kept" in caplog.text
