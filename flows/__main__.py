@@ -140,6 +140,9 @@ def _prepare_prefect() -> None:
     """Settings that Prefect must find in the environment when it is imported; the user's go first."""
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows")
+    # the embedded server's own troubles as it starts and stops, with tracebacks, are not the user's
+    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 
 def _what_is_awaited() -> str:
