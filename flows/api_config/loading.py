@@ -53,12 +53,12 @@ def load_config(file: Path) -> PipelineConfig:
         problems.append(Problem(str(file), "$.apis", "must be a list with at least one API in it"))
         entries = []
     problems += _validation_problems(file, "$.defaults", CommonOptions, defaults)
-    faulty_defaults = {
-        problem.path.split(".")[2].split("[")[0]
-        for problem in problems
-        if problem.path.startswith("$.defaults.")
+    # what is wrong in the defaults is told once, not again under each API
+    usable_defaults = {
+        key: value
+        for key, value in defaults.items()
+        if not any(_is_within(f"$.defaults{_path_step(key)}", problem.path) for problem in problems)
     }
-    usable_defaults = {key: value for key, value in defaults.items() if key not in faulty_defaults}
 
     apis: list[ApiConfig] = []
     for index, entry in enumerate(entries):
@@ -102,13 +102,25 @@ def _read_json(file: Path) -> dict[str, Any]:
             raise _file_error(file, f"the key '{repeated[0]}' stands twice in one object")
         return dict(pairs)
 
+    def refuse_constant(name: str) -> Any:
+        raise _file_error(file, f"is not JSON: it holds {name}")
+
+    text = _read_text(file)
     try:
-        document = json.loads(_read_text(file), object_pairs_hook=refuse_repeated_keys)
+        document = json.loads(text, object_pairs_hook=refuse_repeated_keys, parse_constant=refuse_constant)
+        # half a surrogate pair, as in "\ud800", is a text that nothing can print or send
+        json.dumps(document, ensure_ascii=False).encode()
+    except ConfigError:
+        raise
     except json.JSONDecodeError as error:
         cause = f"is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
         raise _file_error(file, cause) from None
     except RecursionError:
         raise _file_error(file, "is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise _file_error(file, "holds half a character: a \\ud800 to \\udfff escape on its own") from None
+    except ValueError:
+        raise _file_error(file, "holds a number too long to be read") from None
     if not isinstance(document, dict):
         raise _file_error(file, "must hold an object", '{"apis": [...]}')
     return document
@@ -190,10 +202,18 @@ def _path_steps(raw: Any, location: tuple[str | int, ...]) -> Iterator[str]:
     for position, part in enumerate(location):
         if isinstance(raw, dict) and (part in raw or position == len(location) - 1) and isinstance(part, str):
             raw = raw.get(part)
-            yield f".{part}" if re.fullmatch(r"\w+", part) else f"[{json.dumps(part)}]"
+            yield _path_step(part)
         elif isinstance(raw, list) and isinstance(part, int):
             raw = raw[part] if part < len(raw) else None
             yield f"[{part}]"
+
+
+def _path_step(key: str) -> str:
+    return f".{key}" if re.fullmatch(r"\w+", key) else f"[{json.dumps(key)}]"
+
+
+def _is_within(outer: str, path: str) -> bool:
+    return path == outer or path.startswith((f"{outer}.", f"{outer}["))
 
 
 def _value_at(raw: Any, location: tuple[str | int, ...]) -> Any:

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dotenv import dotenv_values
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from flows.api_config.problems import ConfigError, Problem
 
 ENV_FILE = ".env"
 SHIPPED_CONFIG_FILE = Path(__file__).parent.parent / "api_config.json"
@@ -33,6 +36,10 @@ class Settings(BaseSettings):
     s3_block: str = DEFAULT_S3_BLOCK
     s3_bucket: str | None = None
     state_dir: Path = Path(".energy-pipeline")
+
+    def __init__(self, **values: Any) -> None:
+        with _readable_env_file():
+            super().__init__(**values)
 
 
 @dataclass(frozen=True)
@@ -70,5 +77,16 @@ def explicit_bucket() -> ExplicitBucket | None:
 
 def environment() -> Mapping[str, str]:
     """The variables secrets and AWS settings are read from: `.env`, overridden by the process's own."""
-    from_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
+    with _readable_env_file():
+        from_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     return {**from_file, **os.environ}
+
+
+@contextmanager
+def _readable_env_file() -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        # its text would be in the error, with the secrets of the file
+        cause = f"is not UTF-8 text (byte {error.start})"
+        raise ConfigError([Problem(ENV_FILE, "", cause, "save it as UTF-8")]) from None

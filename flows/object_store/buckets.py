@@ -14,6 +14,7 @@ _CLIENT_CONFIG: dict[str, Any] = {
     "read_timeout": 60,
     "retries": {"mode": "standard", "total_max_attempts": 3},
     "max_pool_connections": 32,
+    "user_agent_extra": "energy-pipeline",
 }
 
 

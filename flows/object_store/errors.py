@@ -5,21 +5,33 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit, urlunsplit
 
+_NO_BUCKET_NAME = "that is no name of a bucket: give the name alone, without s3:// and folders"
 _ADVICE = {
     "NoSuchBucket": "there is no such bucket: make it, or correct the name",
-    "AccessDenied": "access is denied: the credentials lack the permission (s3:PutObject, s3:ListBucket)",
-    "403": "access is denied, or the keys are wrong",
+    "AccessDenied": "access is denied: the credentials lack a permission "
+    "(s3:PutObject, s3:GetObject, s3:ListBucket)",
+    "403": "access is denied: a permission is lacking (s3:GetObject, s3:ListBucket), or the keys are wrong",
     "404": "there is no such bucket: make it, or correct the name",
     "InvalidAccessKeyId": "the access key is not known: check AWS_ACCESS_KEY_ID or the profile",
     "SignatureDoesNotMatch": "the secret key is wrong: check AWS_SECRET_ACCESS_KEY or the profile",
     "ExpiredToken": "the session token has expired: log in again",
     "InvalidToken": "the session token is not valid: log in again",
     "RequestTimeTooSkewed": "this machine's clock is wrong",
-    "InvalidBucketName": "that is not a valid name for a bucket",
+    "InvalidBucketName": _NO_BUCKET_NAME,
     "PermanentRedirect": "the bucket is in another region: set AWS_REGION",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION",
 }
-_RETRYABLE_CODES = {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "OperationAborted"}
+_RETRYABLE_CODES = {
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "RequestTimeout",
+    "OperationAborted",
+    "ConditionalRequestConflict",
+}
+# what stands between a profile and its keys
+_CREDENTIAL_OPERATIONS = {"AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"}
+_TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
 
@@ -51,8 +63,12 @@ def storage_error(error: Exception, what: str) -> StorageError:
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "Unknown")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        cause = _ADVICE.get(code) or error.response.get("Error", {}).get("Message") or "no reason was given"
-        retryable = code in _RETRYABLE_CODES or status >= _SERVER_ERROR
+        said = _one_line(error.response.get("Error", {}).get("Message") or "no reason was given")
+        if error.operation_name in _CREDENTIAL_OPERATIONS:
+            cause = f"no credentials could be had ({error.operation_name}): {said}"
+        else:
+            cause = _ADVICE.get(code, said)
+        retryable = code in _RETRYABLE_CODES or status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
         return StorageError(f"{what} failed: {code}: {cause}", code=code, retryable=retryable)
     return _client_side_error(error, what)
 
@@ -63,10 +79,15 @@ def _client_side_error(error: Exception, what: str) -> StorageError:
     code = type(error).__name__
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
         cause, retryable = "no AWS credentials were found: set a profile or keys", False
+    elif isinstance(error, exceptions.ParamValidationError) and "Invalid bucket name" in str(error):
+        cause, retryable = _NO_BUCKET_NAME, False
     elif isinstance(error, exceptions.NoRegionError):
         cause, retryable = "no region is set: set AWS_REGION", False
     elif isinstance(error, exceptions.ProfileNotFound):
         cause, retryable = f"{error}", False
+    elif isinstance(error, ValueError) and not isinstance(error, exceptions.BotoCoreError):
+        # its own words may hold a password, since they repeat the URL
+        cause, retryable = "the endpoint's URL is not one: give it as http(s)://host:port", False
     elif isinstance(error, exceptions.SSLError):
         cause, retryable = f"the endpoint's certificate is not trusted: {_without_query(str(error))}", False
     elif isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
@@ -76,6 +97,10 @@ def _client_side_error(error: Exception, what: str) -> StorageError:
     return StorageError(f"{what} failed: {cause}", code=code, retryable=retryable)
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _without_query(text: str) -> str:
     """Signed URLs carry credentials in their query."""
 
@@ -83,4 +108,4 @@ def _without_query(text: str) -> str:
         parts = urlsplit(match.group())
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
-    return " ".join(re.sub(r"https?://[^\s\"']+", shortened, text).split())
+    return _one_line(re.sub(r"https?://[^\s\"']+", shortened, text))

@@ -21,7 +21,8 @@ _MAX_NUMBER = 1000
 _CONFLICT_ATTEMPTS = 5
 _EXISTS_CODES = {"PreconditionFailed", "412"}
 _CONFLICT_CODES = {"ConditionalRequestConflict", "409"}
-_NOT_IMPLEMENTED_CODES = {"NotImplemented", "501"}
+# how servers without conditional writes answer to one
+_NOT_IMPLEMENTED_CODES = {"NotImplemented", "501", "InvalidArgument", "InvalidRequest"}
 _ABSENT_CODES = {"404", "NoSuchKey", "NotFound"}
 
 
@@ -61,14 +62,21 @@ class ObjectStore:
     def __init__(self, block: S3Bucket) -> None:
         self.bucket = block.bucket_name
         self._folder = block.bucket_folder.strip("/")
-        with self._failing(f"opening s3://{self.bucket}"):
+        opening = f"opening s3://{self.bucket}"
+        with self._failing(opening):
             # asked once, before threads start: the block builds one for each thread otherwise
-            self._client: S3Client = block.credentials.get_client("s3")
+            try:
+                self._client: S3Client = block.credentials.get_client("s3")
+            except ValueError as error:
+                # how botocore refuses an endpoint's URL
+                raise storage_error(error, opening) from None
 
     def store(self, storable: StorableObject) -> StoredObject:
         """Store an object under its key, or the next free `_2`, `_3`, … where other content stands.
 
-        Content that stands there already is not stored again.
+        Content that stands there already is not stored again. On a server that refuses conditional
+        writes the name is looked up first, so that two runs that meet at one name in the same
+        moment could overwrite one another; one that ignores the condition in silence overwrites.
 
         Raises:
             StorageError: Where it could not be stored.

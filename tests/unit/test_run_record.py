@@ -1,0 +1,69 @@
+"""The last run's results, kept on this machine."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from flows.run_record import keep_results, last_results
+from flows.run_report import ApiOutcome, RunResults, run_results
+
+
+def results_of(*outcomes: ApiOutcome) -> RunResults:
+    started_at = datetime(2024, 1, 1, tzinfo=UTC)
+    return run_results(outcomes, run_id="run-1", started_at=started_at, duration_seconds=1.5)
+
+
+STORED = results_of(ApiOutcome("Prévision", "f", "success", "success", rows=3, findings=("a", "b")))
+
+
+def test_the_last_run_is_kept_whole_and_read_back(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    assert last_results(folder) is None
+    keep_results(folder, results_of())
+    keep_results(folder, STORED)
+    assert last_results(folder) == STORED
+    assert [path.name for path in folder.iterdir()] == ["last-run.json"]
+
+
+def test_a_run_that_cannot_be_kept_leaves_the_one_before_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep_results(tmp_path, STORED)
+    # a folder stands where the new results would be written before they take the old ones' place
+    (tmp_path / f"last-run.json.{STORED['run_id']}").mkdir()
+    keep_results(tmp_path, results_of())
+    assert last_results(tmp_path) == STORED
+    assert f"not kept in {tmp_path}: Is a directory" in caplog.text
+
+
+def test_a_place_that_cannot_be_written_is_logged_and_fails_no_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder", encoding="utf-8")
+    keep_results(blocked, STORED)
+    assert f"not kept in {blocked}" in caplog.text
+    assert last_results(blocked) is None
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        b"",
+        b'{"pipeline_status": "comp',
+        b"\xff\xfe",
+        b"null",
+        b"[]",
+        b"{}",
+        json.dumps({key: value for key, value in STORED.items() if key != "summary"}).encode(),
+        b"[" * 100_000,
+    ],
+    ids=["empty", "cut", "not text", "null", "a list", "no key", "one key less", "too deep"],
+)
+def test_what_is_no_record_of_a_run_counts_as_none(tmp_path: Path, kept: bytes) -> None:
+    (tmp_path / "last-run.json").write_bytes(kept)
+    assert last_results(tmp_path) is None
