@@ -53,6 +53,15 @@ def run_demo(*, keep_ui: bool) -> int:
             server.start()
         username, password = "demo", secrets.token_urlsafe(16)
         isone = started.enter_context(LoopbackServer(create_isone_api(username=username, password=password)))
+        # Prefect reads its variables when it is imported
+        os.environ.update(prefect_server.client_settings)
+        with waiting("importing Prefect"):
+            import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
+            from flows.integration import EnergyDataPipelineIntegration
+        with waiting("starting the embedded S3 server"):
+            s3.wait_until_ready()
+            s3.create_bucket(DEMO_BUCKET)
+        # its address is settled only now: it moves where another program took a port meanwhile
         variables = {
             **prefect_server.client_settings,
             "ENERGY_PIPELINE_CONFIG_FILE": str(_CONFIG_FILE.resolve()),
@@ -69,13 +78,6 @@ def run_demo(*, keep_ui: bool) -> int:
         _write_variables(variables)
         os.environ.update(variables)
         os.environ.pop("AWS_PROFILE", None)
-        with waiting("importing Prefect"):
-            # after the variables are set, since Prefect reads them when it is imported
-            import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
-            from flows.integration import EnergyDataPipelineIntegration
-        with waiting("starting the embedded S3 server"):
-            s3.wait_until_ready()
-            s3.create_bucket(DEMO_BUCKET)
         with waiting("starting the Prefect server (the first start makes its database)"):
             prefect_server.wait_until_ready()
         results = EnergyDataPipelineIntegration(s3_bucket=DEMO_BUCKET).run_full_pipeline()
