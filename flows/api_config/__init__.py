@@ -10,8 +10,9 @@ from flows.api_config.auth import (
     SecretReference,
     secret_references,
 )
+from flows.api_config.field_types import is_loopback
 from flows.api_config.loading import PipelineConfig, load_config
-from flows.api_config.models import ApiConfig, is_loopback
+from flows.api_config.models import ApiConfig
 from flows.api_config.problems import ConfigError, Problem
 from flows.api_config.secrets import ResolvedSecrets, resolve_secrets
 from flows.api_config.selection import check_configuration, select_apis

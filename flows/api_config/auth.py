@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-# RFC 9110 tokens: anything else in a header's name could smuggle in another header
-HEADER_NAME_PATTERN = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+from flows.api_config.field_types import HEADER_NAME_PATTERN, ParameterName, refuse_control_characters
 
 
 class SecretReference(BaseModel):
@@ -39,7 +46,8 @@ def _refuse_literal(value: Any) -> Any:
     return value
 
 
-Secret = Annotated[SecretReference, BeforeValidator(_refuse_literal)]
+Secret = Annotated[SecretReference, BeforeValidator(_refuse_literal, json_schema_input_type=SecretReference)]
+PlainText = Annotated[str, StringConstraints(min_length=1), AfterValidator(refuse_control_characters)]
 
 
 class _Auth(BaseModel):
@@ -83,13 +91,51 @@ class BearerAuth(_Auth):
     token: Secret
 
 
-Auth = Annotated[NoAuth | BasicAuth | HeaderAuth | QueryAuth | BearerAuth, Field(discriminator="kind")]
+class _TokenAuth(_Auth):
+    """A bearer token that is asked for at `token_url`, kept until it expires and then renewed.
+
+    Attributes:
+        token_url: Where to post the grant.
+        scope: As the service names it.
+        params: Further form fields of the grant, e.g. `{"response_type": "id_token"}`.
+        token_field: The field of the reply that holds the token.
+    """
+
+    token_url: PlainText
+    scope: PlainText | None = None
+    params: dict[ParameterName, PlainText] = Field(default_factory=dict)
+    token_field: PlainText = "access_token"  # noqa: S105 - a name, not a token
+
+
+class OAuth2PasswordAuth(_TokenAuth):
+    """OAuth2, grant `password` (ROPC): user name and password for a token."""
+
+    kind: Literal["oauth2_password"]
+    username: Secret
+    password: Secret
+    client_id: PlainText | None = None
+
+
+class OAuth2ClientCredentialsAuth(_TokenAuth):
+    """OAuth2, grant `client_credentials`: a client's id and secret for a token."""
+
+    kind: Literal["oauth2_client_credentials"]
+    client_id: PlainText
+    client_secret: Secret
+
+
+TokenAuth = OAuth2PasswordAuth | OAuth2ClientCredentialsAuth
+Auth = Annotated[
+    NoAuth | BasicAuth | HeaderAuth | QueryAuth | BearerAuth | TokenAuth, Field(discriminator="kind")
+]
 AUTH_KINDS: dict[str, type[_Auth]] = {
     "none": NoAuth,
     "basic": BasicAuth,
     "header": HeaderAuth,
     "query": QueryAuth,
     "bearer": BearerAuth,
+    "oauth2_password": OAuth2PasswordAuth,
+    "oauth2_client_credentials": OAuth2ClientCredentialsAuth,
 }
 
 ISONE_HOST = "webservices.iso-ne.com"

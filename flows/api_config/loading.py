@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from flows.api_config.auth import AUTH_KINDS, SecretReference
+from flows.api_config.consistency import inconsistencies
 from flows.api_config.models import ApiConfig, CommonOptions
-from flows.api_config.problems import ConfigError, Problem, nearest_word
+from flows.api_config.problems import ConfigError, Problem
+from flows.api_config.validation import path_step, unknown_key, validated, validation_problems
 
 _TOP_LEVEL_KEYS = ("apis", "defaults", "$schema")
 _MERGED_KEYS = ("headers", "params")
@@ -43,7 +41,7 @@ def load_config(file: Path) -> PipelineConfig:
     problems: list[Problem] = []
     defaults = document.get("defaults", {})
     problems += [
-        _unknown_key(file, f"$.{key}", key, _TOP_LEVEL_KEYS) for key in document if key not in _TOP_LEVEL_KEYS
+        unknown_key(file, f"$.{key}", key, _TOP_LEVEL_KEYS) for key in document if key not in _TOP_LEVEL_KEYS
     ]
     if not isinstance(defaults, dict):
         problems.append(Problem(str(file), "$.defaults", "is not an object"))
@@ -52,12 +50,12 @@ def load_config(file: Path) -> PipelineConfig:
     if not isinstance(entries, list) or not entries:
         problems.append(Problem(str(file), "$.apis", "must be a list with at least one API in it"))
         entries = []
-    problems += _validation_problems(file, "$.defaults", CommonOptions, defaults)
+    problems += validation_problems(file, "$.defaults", CommonOptions, defaults)
     # what is wrong in the defaults is told once, not again under each API
     usable_defaults = {
         key: value
         for key, value in defaults.items()
-        if not any(_is_within(f"$.defaults{_path_step(key)}", problem.path) for problem in problems)
+        if not any(_is_within(f"$.defaults{path_step(key)}", problem.path) for problem in problems)
     }
 
     apis: list[ApiConfig] = []
@@ -66,10 +64,15 @@ def load_config(file: Path) -> PipelineConfig:
         if not isinstance(entry, dict):
             problems.append(Problem(str(file), path, "is not an object"))
             continue
-        found = _validation_problems(file, path, ApiConfig, merged := _with_defaults(entry, usable_defaults))
-        problems += found
+        found = validation_problems(file, path, ApiConfig, merged := _with_defaults(entry, usable_defaults))
         if not found:
-            apis.append(_validated(ApiConfig, merged))
+            api = validated(ApiConfig, merged)
+            found = [
+                Problem(str(file), path + where, cause, advice)
+                for where, cause, advice in inconsistencies(api)
+            ]
+            apis.append(api)
+        problems += found
     problems += _clashes(file, entries)
     if problems:
         raise ConfigError(problems)
@@ -134,95 +137,8 @@ def _with_defaults(entry: dict[str, Any], defaults: dict[str, Any]) -> dict[str,
     return merged
 
 
-def _validated(model: type[CommonOptions], raw: dict[str, Any]) -> Any:
-    # strict JSON mode takes 30 for a float and a list for a list, but "30" for neither
-    return model.model_validate_json(json.dumps(raw))
-
-
-def _validation_problems(
-    file: Path, path: str, model: type[CommonOptions], raw: dict[str, Any]
-) -> list[Problem]:
-    try:
-        _validated(model, raw)
-    except ValidationError as error:
-        return [
-            _as_problem(file, path, model, raw, dict(detail))
-            for detail in error.errors(include_url=False, include_input=False)
-        ]
-    return []
-
-
-def _as_problem(
-    file: Path, path: str, model: type[CommonOptions], raw: dict[str, Any], detail: dict[str, Any]
-) -> Problem:
-    location = detail["loc"]
-    where = path + "".join(_path_steps(raw, location))
-    kind, context = detail["type"], detail.get("ctx", {})
-    if kind == "extra_forbidden":
-        return _unknown_key(file, where, str(location[-1]), _valid_keys(model, location))
-    if kind == "missing":
-        return Problem(str(file), where, "is missing")
-    if kind in {"literal_error", "union_tag_invalid"}:
-        valid = re.findall(r"'([^']+)'", str(context.get("expected") or context.get("expected_tags")))
-        written = str(context.get("tag") or _value_at(raw, location))
-        return _not_one_of(file, where if kind == "literal_error" else f"{where}.kind", written, valid)
-    if kind == "union_tag_not_found":
-        return Problem(str(file), f"{where}.kind", "is missing", "one of " + ", ".join(AUTH_KINDS))
-    message = detail["msg"]
-    return Problem(str(file), where, message[:1].lower() + message[1:])
-
-
-def _not_one_of(file: Path, path: str, written: str, valid: list[str]) -> Problem:
-    nearest = nearest_word(written, valid)
-    listed = "one of " + ", ".join(valid)
-    return Problem(
-        str(file),
-        path,
-        f"'{written}' is not valid here",
-        f"did you mean '{nearest}'? {listed}" if nearest else listed,
-    )
-
-
-def _unknown_key(file: Path, path: str, key: str, valid: Iterable[str]) -> Problem:
-    nearest = nearest_word(key, valid)
-    advice = f"did you mean '{nearest}'?" if nearest else "valid here: " + ", ".join(valid)
-    return Problem(str(file), path, f"unknown key '{key}'", advice)
-
-
-def _valid_keys(model: type[CommonOptions], location: tuple[str | int, ...]) -> Iterable[str]:
-    tags = [part for part in location if part in AUTH_KINDS]
-    if location[0] != "auth" or len(location) == 1:
-        return tuple(model.model_fields)
-    is_inside_secret = tags and location.index(tags[0]) < len(location) - 2
-    return tuple((SecretReference if is_inside_secret else AUTH_KINDS[str(tags[0])]).model_fields)
-
-
-def _path_steps(raw: Any, location: tuple[str | int, ...]) -> Iterator[str]:
-    """JSON path steps of a pydantic location, without the tags and indexes pydantic puts between."""
-    for position, part in enumerate(location):
-        if isinstance(raw, dict) and (part in raw or position == len(location) - 1) and isinstance(part, str):
-            raw = raw.get(part)
-            yield _path_step(part)
-        elif isinstance(raw, list) and isinstance(part, int):
-            raw = raw[part] if part < len(raw) else None
-            yield f"[{part}]"
-
-
-def _path_step(key: str) -> str:
-    return f".{key}" if re.fullmatch(r"\w+", key) else f"[{json.dumps(key)}]"
-
-
 def _is_within(outer: str, path: str) -> bool:
     return path == outer or path.startswith((f"{outer}.", f"{outer}["))
-
-
-def _value_at(raw: Any, location: tuple[str | int, ...]) -> Any:
-    for part in location:
-        if isinstance(raw, dict) and part in raw:
-            raw = raw[str(part)]
-        elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):
-            raw = raw[part]
-    return raw
 
 
 def _clashes(file: Path, entries: list[Any]) -> Iterator[Problem]:

@@ -2,108 +2,78 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, urlsplit
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from flows.api_config.auth import HEADER_NAME_PATTERN, ISONE_DEFAULT_AUTH, ISONE_HOST, Auth
+from flows.api_config.auth import ISONE_DEFAULT_AUTH, ISONE_HOST, Auth
+from flows.api_config.field_types import (
+    Folder,
+    HeaderName,
+    ParameterName,
+    Path,
+    Prefix,
+    Scalar,
+    SentText,
+    Text,
+    check_template,
+    check_url,
+    one_or_many,
+    refuse_control_characters,
+)
+from flows.api_config.paging import Pagination
+from flows.api_config.reply_conditions import ReplyConditions
+from flows.api_config.templates import NAME_PATTERN
 
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# names of headers and parameters under which services take keys; letters only, lower case
-_SECRET_NAMES = {
-    "authorization", "proxyauthorization", "cookie", "apikey", "xapikey", "accesstoken", "token", "authtoken",
-    "securitytoken", "subscriptionkey", "ocpapimsubscriptionkey", "password", "secret", "clientsecret",
-}  # fmt: skip
-# S3 servers that keep objects as files refuse a longer part of a key
-_MAX_KEY_PART_BYTES = 200
-
-
-def _refuse_control_characters(value: str) -> str:
-    if _CONTROL_CHARACTERS.search(value):
-        raise PydanticCustomError("control_character", "holds a control character")
-    return value
-
-
-def _refuse_empty(value: str) -> str:
-    if not value.strip():
-        raise PydanticCustomError("empty_text", "is empty")
-    return value.strip()
-
-
-def _refuse_placeholders(value: str) -> str:
-    if "{" in value or "}" in value:
-        raise PydanticCustomError("placeholder", "holds { or }: placeholders are not supported here")
-    return value
+Unit = Literal["hour", "day", "month", "year"]
+Format = Literal["json", "csv", "xml", "zip"]
+OutputFormat = Literal["csv", "parquet", "raw"]
 
 
-def _check_key_part(part: str) -> None:
-    if part in {"", ".", ".."}:
-        raise PydanticCustomError("folder_part", "has an empty, '.' or '..' part")
-    if len(part.encode()) > _MAX_KEY_PART_BYTES:
-        raise PydanticCustomError("long_part", f"has a part of more than {_MAX_KEY_PART_BYTES} bytes")
-
-
-def _check_folder(value: str) -> str:
-    if value.startswith("/"):
+def _check_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError):
         raise PydanticCustomError(
-            "absolute_folder", "is absolute: folders are relative to the bucket's folder"
-        )
-    if "\\" in value:
-        raise PydanticCustomError("backslash", r"holds a \: folders are separated by /")
-    folder = value.removesuffix("/")
-    for part in folder.split("/"):
-        _check_key_part(part)
-    return folder
-
-
-def _check_prefix(value: str) -> str:
-    if "/" in value or "\\" in value:
-        raise PydanticCustomError("prefix_separator", "holds a / or \\: that belongs into output_folder")
-    _check_key_part(value)
-    return value
-
-
-def _refuse_secret_name(name: str) -> str:
-    if re.sub(r"[^a-z]", "", name.casefold()) in _SECRET_NAMES:
-        raise PydanticCustomError("secret_name", "carries a secret: say so in auth, by reference")
+            "timezone", "is not a time zone: name one like America/New_York or UTC"
+        ) from None
     return name
 
 
-def _as_sent(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
+def _refuse_repeats(values: list[str]) -> list[str]:
+    repeated = next((value for value in values if values.count(value) > 1), None)
+    if repeated is not None:
+        raise PydanticCustomError("repeated", "holds '{value}' twice", {"value": repeated})
+    return values
 
 
-def _one_or_many(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
+class Dates(BaseModel):
+    """The windows of time an API is asked for, in the zone its data lives in.
+
+    Attributes:
+        unit: What one window is made of.
+        timezone: Where units begin, e.g. `America/New_York`: a day there has 23 or 25 hours twice a year.
+        max_window: How many units one request may ask for.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    unit: Unit = "day"
+    timezone: Annotated[str, AfterValidator(_check_timezone)] = "UTC"
+    max_window: int = Field(default=1, ge=1, le=10_000)
 
 
-Text = Annotated[str, AfterValidator(_refuse_control_characters), AfterValidator(_refuse_empty)]
-SentText = Annotated[
-    str,
-    BeforeValidator(_as_sent),
-    AfterValidator(_refuse_control_characters),
-    AfterValidator(_refuse_placeholders),
+PlaceholderName = Annotated[str, Field(pattern=NAME_PATTERN)]
+# what to fill in for a placeholder; control characters would break a URL or a header
+EnumeratedValues = Annotated[
+    list[Annotated[Scalar, AfterValidator(refuse_control_characters), Field(min_length=1)]],
+    Field(min_length=1, max_length=10_000),
+    AfterValidator(_refuse_repeats),
 ]
-ParameterName = Annotated[str, AfterValidator(_refuse_secret_name)]
-HeaderName = Annotated[ParameterName, Field(pattern=HEADER_NAME_PATTERN)]
-Path = Annotated[list[str], Field(min_length=1), BeforeValidator(_one_or_many)]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class CommonOptions(BaseModel):
@@ -112,18 +82,38 @@ class CommonOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     allow_insecure: bool = False
-    auth: Annotated[list[Auth], Field(min_length=1), BeforeValidator(_one_or_many)] | None = None
+    auth: (
+        Annotated[
+            list[Auth],
+            Field(min_length=1),
+            BeforeValidator(one_or_many, json_schema_input_type=Auth | list[Auth]),
+        ]
+        | None
+    ) = None
     headers: dict[HeaderName, SentText] = Field(default_factory=dict)
     params: dict[ParameterName, SentText] = Field(default_factory=dict)
-    format: Literal["json"] = "json"
+    format: Format = "json"
+    skip_rows: int = Field(default=0, ge=0)
     records: Path | None = None
+    columns_from: Path | None = None
+    rows_from: Path | None = None
+    columnar: Path | None = None
     explode: list[Path] | None = None
+    pagination: Pagination | None = None
+    dates: Dates | None = None
+    values: dict[PlaceholderName, EnumeratedValues] = Field(default_factory=dict)
+    key_columns: Annotated[list[Text], Field(min_length=1), AfterValidator(_refuse_repeats)] | None = None
+    error_when: ReplyConditions = Field(default_factory=list)
+    empty_when: ReplyConditions = Field(default_factory=list)
     timeout_seconds: float = Field(default=30, gt=0, le=3600)
     max_attempts: int = Field(default=4, ge=1, le=20)
     requests_per_second: float | None = Field(default=None, gt=0)
     max_concurrency: int | None = Field(default=None, ge=1)
     max_response_mb: float = Field(default=512, gt=0)
     verify_tls: bool = True
+    outputs: Annotated[list[OutputFormat], Field(min_length=1), AfterValidator(_refuse_repeats)] = Field(
+        default=["csv"]
+    )
     enabled: bool = True
 
 
@@ -132,39 +122,25 @@ class ApiConfig(CommonOptions):
 
     Attributes:
         name: What people call it; unique, case ignored.
-        url: `https://…`; plain `http://` only to this machine or with `allow_insecure`.
+        url: `https://…`, maybe with placeholders; plain `http://` only to this machine or with
+            `allow_insecure`.
+        history_url: What to ask instead of `url` when dates are asked for.
         output_folder: Folder in the bucket, e.g. `iso_ne_fuel_mix`.
         csv_prefix: Start of each object's name, e.g. `fuel_mix`.
     """
 
     name: Text
     url: Text
-    output_folder: Annotated[Text, AfterValidator(_check_folder)]
-    csv_prefix: Annotated[Text, AfterValidator(_check_prefix)]
+    history_url: Text | None = None
+    output_folder: Folder
+    csv_prefix: Prefix
 
-    @field_validator("url")
+    @field_validator("url", "history_url")
     @classmethod
-    def _check_url(cls, url: str, info: ValidationInfo) -> str:
-        _refuse_placeholders(url)
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            raise PydanticCustomError("url", "is not a URL") from None
-        if parts.scheme not in {"http", "https"}:
-            raise PydanticCustomError("url_scheme", "is not an http:// or https:// URL")
-        if not host or any(character.isspace() for character in url):
-            raise PydanticCustomError("url", "is not a URL with a host")
-        if parts.username is not None or parts.password is not None:
-            raise PydanticCustomError("url_secret", "holds a user name or password: use auth instead")
-        for name, _ in parse_qsl(parts.query, keep_blank_values=True):
-            _refuse_secret_name(name)
-        if parts.fragment:
-            raise PydanticCustomError("url_fragment", "holds a # part, which is never sent")
-        if parts.scheme == "http" and not is_loopback(host) and not info.data.get("allow_insecure"):
-            raise PydanticCustomError(
-                "insecure_url", 'is plain http: use https, or say "allow_insecure": true'
-            )
+    def _check_url(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None:
+            check_template(url)
+            check_url(url, allow_insecure=bool(info.data.get("allow_insecure")))
         return url
 
     @property

@@ -80,7 +80,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"url": "http://example.com/x"}, "$.apis[0].url", "allow_insecure"),
     ({"url": f"https://me:{CANARY}@example.com/"}, "$.apis[0].url", "use auth"),
     ({"url": f"https://example.com/?api_key={CANARY}"}, "$.apis[0].url", "by reference"),
-    ({"url": "https://example.com/{day}"}, "$.apis[0].url", "placeholders"),
+    ({"url": "https://example.com/{day}"}, "$.apis[0].url", "{day}"),
     ({"output_folder": "../up"}, "$.apis[0].output_folder", "'..'"),
     ({"output_folder": "/root"}, "$.apis[0].output_folder", "absolute"),
     ({"output_folder": ""}, "$.apis[0].output_folder", "is empty"),
