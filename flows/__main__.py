@@ -75,18 +75,65 @@ def run(
 
 
 @app.command()
-def validate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Check the configuration and the variables it refers to. Exit 0: valid; 2: not."""
-    report = _pipeline(config).validate_configuration()
+def validate(
+    config: ConfigOption = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Ask each API and the bucket too; nothing is stored.")
+    ] = False,
+    bucket: BucketOption = None,
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the configuration and the variables it refers to. Exit 0: valid; 1: a probe failed; 2: not."""
+    pipeline = _pipeline(config, bucket, profile, region)
+    if probe:
+        _prepare_prefect()
+    report = pipeline.probe_access() if probe else pipeline.validate_configuration()
+    probes = report.get("probes", [])
     if as_json:
         _print_json(report)
-    elif report["config_valid"]:
-        typer.echo(f"valid: {len(report['apis'])} APIs")
-        for name in report["apis"]:
-            typer.echo(f"  {name}")
     else:
+        if report["config_valid"]:
+            typer.echo(f"valid: {len(report['apis'])} APIs")
+            for name in report["apis"]:
+                typer.echo(f"  {name}")
         _say(report["errors"])
-    raise typer.Exit(0 if report["config_valid"] else EXIT_WRONG_USAGE)
+        if probes:
+            from flows.terminal_preview import print_probes
+
+            print_probes(probes)
+    if not report["config_valid"]:
+        raise typer.Exit(EXIT_WRONG_USAGE)
+    raise typer.Exit(0 if all(answer["ok"] for answer in probes) else EXIT_FAILED)
+
+
+@app.command()
+def preview(
+    name: Annotated[str, typer.Argument(help="Name or folder of the API.")],
+    config: ConfigOption = None,
+    rows: Annotated[int, typer.Option("--rows", min=0, max=100, help="How many rows to show.")] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Collect one API and show its columns, types and first rows; nothing is stored."""
+    from flows.api_config import ConfigError
+    from flows.documents import PayloadError
+    from flows.http_collector import CollectionError
+    from flows.terminal_preview import print_preview
+
+    _prepare_prefect()
+    try:
+        found = _pipeline(config).preview_api(name, rows)
+    except ConfigError as error:
+        _say(error.problems)
+        raise typer.Exit(EXIT_WRONG_USAGE) from None
+    except (CollectionError, PayloadError) as error:
+        _say([error])
+        raise typer.Exit(EXIT_FAILED) from None
+    if as_json:
+        _print_json(found)
+    else:
+        print_preview(found)
 
 
 @app.command()

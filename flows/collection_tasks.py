@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -15,19 +14,13 @@ from prefect.context import TaskRunContext
 from prefect.states import Failed
 from prefect.tasks import Task
 
+from flows.api_collection import collect_table
+from flows.documents import PayloadError
 from flows.http_collector import CollectionError, HttpCollector
-from flows.object_store import (
-    CSV_CONTENT_TYPE,
-    ObjectStore,
-    StorableObject,
-    StorageError,
-    csv_bytes,
-    object_key,
-    object_metadata,
-)
-from flows.request_plan import CollectionRequest
+from flows.object_outputs import storable_objects
+from flows.object_store import ObjectStore, StorableObject, StorageError
+from flows.request_plan import PlannedCollection
 from flows.run_report import ApiOutcome
-from flows.tabulation import TabulationError, tabulate_json
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +29,10 @@ TASK_RETRIES = 2
 
 @dataclass(frozen=True)
 class CollectedApi:
-    """One API collected and tabulated: its outcome so far and the object to store, if it has rows."""
+    """One API collected and tabulated: its outcome so far and the objects to store, if it has rows."""
 
     outcome: ApiOutcome
-    storable: StorableObject | None = field(repr=False)
+    storables: tuple[StorableObject, ...] = field(repr=False)
 
 
 class PipelineRun:
@@ -59,90 +52,72 @@ class PipelineRun:
         self._started: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
-    def collect_and_store(self, request: CollectionRequest) -> ApiOutcome:
+    def collect_and_store(self, collection: PlannedCollection) -> ApiOutcome:
         """Collect one API, or take what an earlier try collected, and store it.
 
         Raises:
             CollectionError: The API gave no usable reply.
-            TabulationError: What it gave is no table.
+            PayloadError: What it gave is no table.
             StorageError: It could not be stored; what is collected stays for the next try.
         """
         with self._lock:
-            self._started.setdefault(request.identity, time.monotonic())
-            collected = self._collected.get(request.identity)
+            self._started.setdefault(collection.identity, time.monotonic())
+            collected = self._collected.get(collection.identity)
         if collected is None:
-            collected = self._collect(request)
+            collected = self._collect(collection)
             with self._lock:
-                self._collected[request.identity] = collected
-        if collected.storable is None:
-            outcome = collected.outcome
-        else:
-            stored = self.store.store(collected.storable)
+                self._collected[collection.identity] = collected
+        outcome = collected.outcome
+        if collected.storables:
+            first, *others = [self.store.store(storable) for storable in collected.storables]
             outcome = replace(
-                collected.outcome, upload_status="success", s3_key=stored.key, s3_uri=stored.uri
+                outcome,
+                upload_status="success",
+                s3_key=first.key,
+                s3_uri=first.uri,
+                other_s3_keys=tuple(other.key for other in others),
             )
         with self._lock:
-            del self._collected[request.identity]
-        return replace(outcome, duration_seconds=self._seconds(request))
+            del self._collected[collection.identity]
+        return replace(outcome, duration_seconds=self._seconds(collection))
 
-    def failed(self, request: CollectionRequest, reason: str) -> ApiOutcome:
+    def failed(self, collection: PlannedCollection, reason: str) -> ApiOutcome:
         """The outcome of an API that failed: in its upload where its data had been collected."""
         with self._lock:
-            collected = self._collected.pop(request.identity, None)
-        outcome = collected.outcome if collected else self._outcome(request)
+            collected = self._collected.pop(collection.identity, None)
+        outcome = collected.outcome if collected else self._outcome(collection)
         return replace(
             outcome,
             collection_status="success" if collected else "failed",
             upload_status="failed" if collected else "skipped",
             error=reason,
-            duration_seconds=self._seconds(request),
+            duration_seconds=self._seconds(collection),
         )
 
-    def _collect(self, request: CollectionRequest) -> CollectedApi:
-        api = request.api
-        payload = self.collector.collect(request)
-        try:
-            table = tabulate_json(payload.body, records=api.records, explode=api.explode)
-        except TabulationError as error:
-            raise TabulationError(
-                f"{payload.source_url} answered something else than a table: {error}"
-            ) from error
-        rows, columns = table.frame.shape
+    def _collect(self, collection: PlannedCollection) -> CollectedApi:
+        collected = collect_table(collection, self.collector)
+        rows, columns = collected.table.frame.shape
+        storables = storable_objects(collection, collected, self.run_id)
         outcome = replace(
-            self._outcome(request),
+            self._outcome(collection),
             rows=rows,
             columns=columns,
-            findings=tuple(finding.message for finding in table.findings),
+            bytes=sum(len(storable.body) for storable in storables),
+            findings=tuple(finding.message for finding in collected.table.findings),
         )
-        if not rows:
-            return CollectedApi(outcome, None)
-        body = csv_bytes(table.frame)
-        metadata = object_metadata(
-            api_name=api.name,
-            source_url=payload.source_url,
-            collected_at=payload.collected_at,
-            rows=rows,
-            columns=columns,
-            body=body,
-            run_id=self.run_id,
-            pipeline_version=version("energy-pipeline"),
-        )
-        key = object_key(api.output_folder, api.csv_prefix, request.stamp)
-        return CollectedApi(
-            replace(outcome, bytes=len(body)), StorableObject(key, body, CSV_CONTENT_TYPE, metadata)
-        )
+        return CollectedApi(outcome, storables)
 
-    def _outcome(self, request: CollectionRequest) -> ApiOutcome:
+    def _outcome(self, collection: PlannedCollection) -> ApiOutcome:
         return ApiOutcome(
-            api_name=request.api.name,
-            output_folder=request.api.output_folder,
+            api_name=collection.api.name,
+            output_folder=collection.api.output_folder,
             collection_status="success",
             upload_status="skipped",
-            attempts=self.collector.attempts(request),
+            attempts=self.collector.attempts(collection),
         )
 
-    def _seconds(self, request: CollectionRequest) -> float:
-        return time.monotonic() - self._started.get(request.identity, time.monotonic())
+    def _seconds(self, collection: PlannedCollection) -> float:
+        return time.monotonic() - self._started.get(collection.identity, time.monotonic())
 
 
 def _raised_for_retry(_task: Task[..., object], _task_run: TaskRun, state: State[object]) -> bool:
@@ -152,7 +127,7 @@ def _raised_for_retry(_task: Task[..., object], _task_run: TaskRun, state: State
 
 @task(
     name="collect-and-store",
-    task_run_name="{request.api.name}",
+    task_run_name="{collection.api.name}",
     # one more than is ever used: Prefect logs a traceback when the last one is spent
     retries=TASK_RETRIES + 1,
     retry_delay_seconds=[2, 10],
@@ -161,7 +136,7 @@ def _raised_for_retry(_task: Task[..., object], _task_run: TaskRun, state: State
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def collect_and_store(request: CollectionRequest, run: PipelineRun) -> ApiOutcome | State[ApiOutcome]:
+def collect_and_store(collection: PlannedCollection, run: PipelineRun) -> ApiOutcome | State[ApiOutcome]:
     """Collect one API and store it; a failure becomes a failed task run with its one-line reason.
 
     The collector retries what a service may mend; this task's own retries are for failed
@@ -170,8 +145,8 @@ def collect_and_store(request: CollectionRequest, run: PipelineRun) -> ApiOutcom
     context = TaskRunContext.get()
     may_retry = context is not None and context.task_run.run_count <= TASK_RETRIES
     try:
-        return run.collect_and_store(request)
-    except (CollectionError, TabulationError) as error:
+        return run.collect_and_store(collection)
+    except (CollectionError, PayloadError) as error:
         reason = str(error)
     except StorageError as error:
         if error.retryable and may_retry:
@@ -180,6 +155,6 @@ def collect_and_store(request: CollectionRequest, run: PipelineRun) -> ApiOutcom
     except Exception as error:
         if may_retry:
             raise
-        logger.exception("%s: unexpected fault", request.api.name)
+        logger.exception("%s: unexpected fault", collection.api.name)
         reason = f"unexpected fault: {type(error).__name__}: {error}"
-    return Failed(message=reason, data=run.failed(request, reason))
+    return Failed(message=reason, data=run.failed(collection, reason))

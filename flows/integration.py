@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
 
 from flows.api_config import (
     ConfigError,
@@ -17,15 +17,21 @@ from flows.api_config import (
 from flows.run_report import ApiResult, RunResults
 
 if TYPE_CHECKING:
+    from flows.access_probe import ProbeResult
+    from flows.api_preview import ApiPreview
     from flows.pipeline_status import PipelineStatus
 
 
 class ConfigurationReport(TypedDict):
-    """Whether a configuration can be used, all that is wrong with it, and the APIs in it."""
+    """Whether a configuration can be used, all that is wrong with it, and the APIs in it.
+
+    `probes` is there where it was asked for: what each API and the bucket answered.
+    """
 
     config_valid: bool
     errors: list[str]
     apis: list[str]
+    probes: NotRequired[list[ProbeResult]]
 
 
 class EnergyDataPipelineIntegration:
@@ -81,6 +87,34 @@ class EnergyDataPipelineIntegration:
             causes = [str(problem) for problem in error.problems]
             return ConfigurationReport(config_valid=False, errors=causes, apis=[])
         return ConfigurationReport(config_valid=True, errors=[], apis=[api.name for api in config.apis])
+
+    def probe_access(self) -> ConfigurationReport:
+        """Check the configuration, then ask each API and the bucket whether they let us in.
+
+        Nothing is stored or changed. An API whose secrets are missing is told and not asked.
+        """
+        from flows.access_probe import probe_access
+
+        report = self.validate_configuration()
+        try:
+            with use_bucket(self._bucket):
+                report["probes"] = probe_access(Settings(), self._config_file)
+        except ConfigError:
+            # a file that cannot be used, which the report tells already
+            report["probes"] = []
+        return report
+
+    def preview_api(self, name: str, first_rows: int = 5) -> ApiPreview:
+        """Collect one API and describe its table, storing nothing.
+
+        Raises:
+            ConfigError: Where there is no one API of that name, or its secrets are missing.
+            CollectionError: Where it gave no usable reply.
+            PayloadError: Where its reply is no table.
+        """
+        from flows.api_preview import preview_api
+
+        return preview_api(self._config_file or Settings().config_file, name, first_rows)
 
     def get_pipeline_status(self) -> PipelineStatus:
         """The last run on this machine and, for each API, the last object in the bucket and its age."""

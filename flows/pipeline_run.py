@@ -18,7 +18,7 @@ from flows.api_config import ConfigError, Settings
 from flows.collection_tasks import PipelineRun, collect_and_store
 from flows.http_collector import HttpCollector
 from flows.object_store import run_stamp
-from flows.request_plan import CollectionRequest, plan_requests
+from flows.request_plan import PlannedCollection, plan_collections
 from flows.run_artifacts import final_state, publish_artifacts
 from flows.run_preparation import PreparedRun, prepare_run
 from flows.run_record import keep_results
@@ -59,23 +59,25 @@ def run_pipeline(
 
 
 def _collect_and_store_all(prepared: PreparedRun, run_id: str, started_at: datetime) -> list[ApiOutcome]:
-    requests = plan_requests(prepared.apis, run_stamp(started_at))
+    collections = plan_collections(prepared.apis, run_stamp(started_at), started_at)
     with HttpCollector(prepared.apis, prepared.secrets) as collector:
         run = PipelineRun(run_id, collector, prepared.store)
-        futures = collect_and_store.map(requests, unmapped(run))
+        futures = collect_and_store.map(collections, unmapped(run))
         # in slices, since polars' handler of Ctrl-C does not wake a wait without an end
         while wait(futures, timeout=_WAIT_SLICE_SECONDS).not_done:
             continue
         # only a wait without an end takes over the final states
         wait(futures)
-        return [_outcome(run, request, future) for request, future in zip(requests, futures, strict=True)]
+        return [
+            _outcome(run, collection, future) for collection, future in zip(collections, futures, strict=True)
+        ]
 
 
-def _outcome(run: PipelineRun, request: CollectionRequest, future: PrefectFuture[Any]) -> ApiOutcome:
+def _outcome(run: PipelineRun, collection: PlannedCollection, future: PrefectFuture[Any]) -> ApiOutcome:
     result = future.state.result(raise_on_failure=False)
     if isinstance(result, ApiOutcome):
         return result
-    return run.failed(request, f"the task ended in state {future.state.name}: {future.state.message}")
+    return run.failed(collection, f"the task ended in state {future.state.name}: {future.state.message}")
 
 
 def _flow_run() -> tuple[str, datetime]:

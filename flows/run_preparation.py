@@ -62,7 +62,7 @@ def prepare_run(
     problems: list[Problem] = []
     secrets, store = ResolvedSecrets(), None
     try:
-        secrets = resolve_secrets(config, chosen, environment(), _load_credentials)
+        secrets = resolve_secrets(config, chosen, environment(), load_credentials)
     except ConfigError as error:
         problems += error.problems
     try:
@@ -124,7 +124,12 @@ def _stored_bucket(document: str) -> S3Bucket | None:
         return None
 
 
-def _load_credentials(document: str) -> Mapping[str, SecretStr]:
+def load_credentials(document: str) -> Mapping[str, SecretStr]:
+    """The secrets of a stored `ApiCredentials` block, by field name.
+
+    Raises:
+        LookupError: Where there is no such block.
+    """
     try:
         return cast("ApiCredentials", ApiCredentials.load(document)).get_client()
     except ValueError as error:

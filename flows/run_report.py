@@ -19,11 +19,12 @@ class ApiOutcome:
     Attributes:
         rows: Rows collected.
         columns: Columns collected.
-        bytes: Size of the object, in bytes.
+        bytes: Size of the objects, in bytes.
         attempts: Requests sent to the API.
         error: Why it failed, in one line without secrets; None where it did not.
         spooled_to: The file that keeps the data of a failed upload, if one does.
         findings: What is worth knowing about the data although it was stored.
+        other_s3_keys: Keys of its further `outputs`, where it has several; `s3_key` is the first's.
     """
 
     api_name: str
@@ -40,6 +41,7 @@ class ApiOutcome:
     error: str | None = None
     spooled_to: str | None = None
     findings: tuple[str, ...] = ()
+    other_s3_keys: tuple[str, ...] = ()
 
     @property
     def is_end_to_end(self) -> bool:
@@ -64,6 +66,7 @@ class ApiResult(TypedDict):
     error: str | None
     spooled_to: str | None
     findings: list[str]
+    other_s3_keys: list[str]
 
 
 class Statistics(TypedDict):
@@ -173,6 +176,7 @@ def _api_result(outcome: ApiOutcome) -> ApiResult:
         error=outcome.error,
         spooled_to=outcome.spooled_to,
         findings=list(outcome.findings),
+        other_s3_keys=list(outcome.other_s3_keys),
     )
 
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from flows.sandbox.s3_server import EmbeddedS3
 Found = TypeVar("Found")
 
 REPOSITORY = Path(__file__).parent.parent
+NOW = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
 USERNAME, PASSWORD = "sandbox-user", "sandbox-password-4711"
 
 

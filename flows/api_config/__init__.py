@@ -6,14 +6,25 @@ from flows.api_config.auth import (
     BearerAuth,
     HeaderAuth,
     NoAuth,
+    OAuth2ClientCredentialsAuth,
+    OAuth2PasswordAuth,
     QueryAuth,
     SecretReference,
+    TokenAuth,
     secret_references,
 )
 from flows.api_config.field_types import is_loopback
 from flows.api_config.loading import PipelineConfig, load_config
-from flows.api_config.models import ApiConfig
+from flows.api_config.models import ApiConfig, Dates
+from flows.api_config.paging import (
+    CursorPagination,
+    NextLinkPagination,
+    OffsetPagination,
+    PagePagination,
+    Pagination,
+)
 from flows.api_config.problems import ConfigError, Problem
+from flows.api_config.reply_conditions import ReplyCondition
 from flows.api_config.secrets import ResolvedSecrets, resolve_secrets
 from flows.api_config.selection import check_configuration, select_apis
 from flows.api_config.settings import (
@@ -25,6 +36,7 @@ from flows.api_config.settings import (
     explicit_bucket,
     use_bucket,
 )
+from flows.api_config.templates import Placeholder, parse_template
 
 __all__ = [
     "DEFAULT_S3_BLOCK",
@@ -34,20 +46,32 @@ __all__ = [
     "BasicAuth",
     "BearerAuth",
     "ConfigError",
+    "CursorPagination",
+    "Dates",
     "ExplicitBucket",
     "HeaderAuth",
+    "NextLinkPagination",
     "NoAuth",
+    "OAuth2ClientCredentialsAuth",
+    "OAuth2PasswordAuth",
+    "OffsetPagination",
+    "PagePagination",
+    "Pagination",
     "PipelineConfig",
+    "Placeholder",
     "Problem",
     "QueryAuth",
+    "ReplyCondition",
     "ResolvedSecrets",
     "SecretReference",
     "Settings",
+    "TokenAuth",
     "check_configuration",
     "environment",
     "explicit_bucket",
     "is_loopback",
     "load_config",
+    "parse_template",
     "resolve_secrets",
     "secret_references",
     "select_apis",

@@ -126,12 +126,13 @@ def check_url(url: str, *, allow_insecure: bool) -> str:
     """
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        has_placeholder = "{" in parts.netloc or "}" in parts.netloc
+        host, _ = parts.hostname, None if has_placeholder else parts.port
     except ValueError:
         raise PydanticCustomError("url", "is not a URL") from None
     if parts.scheme not in {"http", "https"}:
         raise PydanticCustomError("url_scheme", "is not an http:// or https:// URL")
-    if "{" in parts.netloc or "}" in parts.netloc:
+    if has_placeholder:
         raise PydanticCustomError("url_template", "holds a placeholder in its host: name the host")
     if not host or any(character.isspace() for character in url):
         raise PydanticCustomError("url", "is not a URL with a host")

@@ -37,7 +37,7 @@ OutputFormat = Literal["csv", "parquet", "raw"]
 def _check_timezone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise PydanticCustomError(
             "timezone", "is not a time zone: name one like America/New_York or UTC"
         ) from None
@@ -52,19 +52,16 @@ def _refuse_repeats(values: list[str]) -> list[str]:
 
 
 class Dates(BaseModel):
-    """The windows of time an API is asked for, in the zone its data lives in.
+    """The windows of time an API is asked for, in the zone its data lives in."""
 
-    Attributes:
-        unit: What one window is made of.
-        timezone: Where units begin, e.g. `America/New_York`: a day there has 23 or 25 hours twice a year.
-        max_window: How many units one request may ask for.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     unit: Unit = "day"
+    """What windows are made of."""
     timezone: Annotated[str, AfterValidator(_check_timezone)] = "UTC"
+    """Where units begin, e.g. America/New_York: a day there has 23 or 25 hours twice a year."""
     max_window: int = Field(default=1, ge=1, le=10_000)
+    """How many units one request may ask for."""
 
 
 PlaceholderName = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -79,9 +76,10 @@ EnumeratedValues = Annotated[
 class CommonOptions(BaseModel):
     """The optional keys, valid under one API and under the top-level `defaults`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     allow_insecure: bool = False
+    """Allow plain http:// to other machines."""
     auth: (
         Annotated[
             list[Auth],
@@ -90,50 +88,70 @@ class CommonOptions(BaseModel):
         ]
         | None
     ) = None
+    """How the API lets us in: one kind, or a list of them. Secrets are references, never literals."""
     headers: dict[HeaderName, SentText] = Field(default_factory=dict)
+    """Sent with each request; values may hold placeholders."""
     params: dict[ParameterName, SentText] = Field(default_factory=dict)
+    """Query parameters of each request; values may hold placeholders."""
     format: Format = "json"
+    """What the API answers in; zip is an archive of csv or xml."""
     skip_rows: int = Field(default=0, ge=0)
+    """Lines of a CSV before its header."""
     records: Path | None = None
+    """Keys down to the records. Default: through objects of a single key, to a list or an object."""
     columns_from: Path | None = None
+    """Columnar JSON as a header and rows: keys down to the names of the columns; see rows_from."""
     rows_from: Path | None = None
+    """Columnar JSON as a header and rows: keys down to the list of rows, each a list."""
     columnar: Path | None = None
+    """Columnar JSON as one object of equally long lists: keys down to it."""
     explode: list[Path] | None = None
+    """Nested lists to turn into rows, each by its keys from the record; [] for none."""
     pagination: Pagination | None = None
+    """How the API hands out its data page by page."""
     dates: Dates | None = None
+    """The windows of time that {start} and {end} stand for."""
     values: dict[PlaceholderName, EnumeratedValues] = Field(default_factory=dict)
+    """What to put for placeholders of your own, e.g. {"location": [4001, 4002]} for {location}."""
     key_columns: Annotated[list[Text], Field(min_length=1), AfterValidator(_refuse_repeats)] | None = None
+    """The columns that together identify a row."""
     error_when: ReplyConditions = Field(default_factory=list)
+    """Replies that are errors whatever their status says, and where the provider says why."""
     empty_when: ReplyConditions = Field(default_factory=list)
+    """Replies that mean "no data", whatever their status says."""
     timeout_seconds: float = Field(default=30, gt=0, le=3600)
+    """For one attempt as a whole, from connecting to the last byte."""
     max_attempts: int = Field(default=4, ge=1, le=20)
+    """How often one request is tried in a run."""
     requests_per_second: float | None = Field(default=None, gt=0)
+    """For the host; the strictest of its APIs counts. Default: no limit."""
     max_concurrency: int | None = Field(default=None, ge=1)
+    """Requests under way at once, for the host; the strictest of its APIs counts. Default: 8."""
     max_response_mb: float = Field(default=512, gt=0)
+    """The largest reply taken, decompressed, in MB of 1,000,000 bytes."""
     verify_tls: bool = True
+    """Whether the server's certificate must be trusted."""
     outputs: Annotated[list[OutputFormat], Field(min_length=1), AfterValidator(_refuse_repeats)] = Field(
         default=["csv"]
     )
+    """What to store; raw is the reply as it came."""
     enabled: bool = True
+    """False leaves the API out unless it is named."""
 
 
 class ApiConfig(CommonOptions):
-    """One API to collect.
-
-    Attributes:
-        name: What people call it; unique, case ignored.
-        url: `https://…`, maybe with placeholders; plain `http://` only to this machine or with
-            `allow_insecure`.
-        history_url: What to ask instead of `url` when dates are asked for.
-        output_folder: Folder in the bucket, e.g. `iso_ne_fuel_mix`.
-        csv_prefix: Start of each object's name, e.g. `fuel_mix`.
-    """
+    """One API to collect."""
 
     name: Text
+    """What people call it; unique, case ignored."""
     url: Text
+    """https://…, maybe with placeholders; plain http:// only to this machine or with allow_insecure."""
     history_url: Text | None = None
+    """What to ask instead of url when dates are asked for."""
     output_folder: Folder
+    """Folder in the bucket, e.g. iso_ne_fuel_mix."""
     csv_prefix: Prefix
+    """Start of each object's name, e.g. fuel_mix."""
 
     @field_validator("url", "history_url")
     @classmethod

@@ -12,9 +12,10 @@ DEFAULT_MAX_PAGES = 1000
 
 
 class _Pagination(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     max_pages: int = Field(default=DEFAULT_MAX_PAGES, ge=1)
+    """More pages than this are a failure, never cut short in silence."""
 
     @property
     def own_params(self) -> tuple[str, ...]:
@@ -23,19 +24,16 @@ class _Pagination(BaseModel):
 
 
 class OffsetPagination(_Pagination):
-    """Rows are counted: `offset=0&length=5000`, then `offset=5000`, until `total` or a short page.
-
-    Attributes:
-        start: The first row's number: 0, or 1 where the service counts from one.
-        total: Where a page tells how many rows there are in all.
-    """
+    """Rows are counted: `offset=0&length=5000`, then `offset=5000`, until `total` or a short page."""
 
     kind: Literal["offset"]
     offset_param: ParameterName = "offset"
     limit_param: ParameterName = "length"
     limit: int = Field(default=5000, ge=1)
     start: int = Field(default=0, ge=0)
+    """The first row's number: 0, or 1 where the service counts from one."""
     total: Path | None = None
+    """Where a page tells how many rows there are in all."""
 
     @property
     def own_params(self) -> tuple[str, ...]:
@@ -44,19 +42,17 @@ class OffsetPagination(_Pagination):
 
 
 class PagePagination(_Pagination):
-    """Pages are counted: `page=1`, then `page=2`, until `total_pages` or a short or empty page.
-
-    Attributes:
-        size_param: Sent with `size`, where the service lets its pages' size be chosen.
-        total_pages: Where a page tells how many pages there are.
-    """
+    """Pages are counted: `page=1`, then `page=2`, until `total_pages` or a short or empty page."""
 
     kind: Literal["page"]
     page_param: ParameterName = "page"
     start: int = Field(default=1, ge=0)
     size_param: ParameterName | None = None
+    """Sent with size, where the service lets the size of its pages be chosen."""
     size: int | None = Field(default=None, ge=1)
+    """The rows of a full page; a shorter one is the last."""
     total_pages: Path | None = None
+    """Where a page tells how many pages there are."""
 
     @property
     def own_params(self) -> tuple[str, ...]:

@@ -10,39 +10,33 @@ from pydantic_core import PydanticCustomError
 from flows.api_config.field_types import Path, Scalar, one_or_many
 
 Status = Annotated[int, Field(ge=100, le=599)]
-Scalars = Annotated[list[Scalar], BeforeValidator(one_or_many, json_schema_input_type=Scalar | list[Scalar])]
+Scalars = Annotated[
+    list[Scalar],
+    BeforeValidator(
+        one_or_many, json_schema_input_type=str | int | float | bool | list[str | int | float | bool]
+    ),
+]
 
 
 class ReplyCondition(BaseModel):
-    """What to recognise a reply by; where several keys are given, all must hold.
+    """What to recognise a reply by; where several keys are given, all must hold."""
 
-    Attributes:
-        status: The HTTP status, or several.
-        at: Keys down to a place that holds something (not null, "", {}, [] or false); lists on the
-            way are entered.
-        equals: Annotated[Scalars, Field(min_length=1)] | None = None
-    contains: A text to be part of what stands there; case is ignored.
-        text: A text to be among the first 4,096 bytes of the reply; case is ignored.
-        message: Where the provider says what is wrong; what is at `at`, where not given.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     status: Annotated[list[Status], BeforeValidator(one_or_many, json_schema_input_type=int | list[int])] = (
         Field(default_factory=list)
     )
+    """The HTTP status, or several."""
     at: Path | None = None
-    equals: (
-        Annotated[
-            list[Scalar],
-            Field(min_length=1),
-            BeforeValidator(one_or_many, json_schema_input_type=Scalar | list[Scalar]),
-        ]
-        | None
-    ) = None
+    """Keys down to a place that holds something (not null, "", {}, [], false); lists are entered."""
+    equals: Annotated[Scalars, Field(min_length=1)] | None = None
+    """What is to stand there, or several of which one is; compared as text."""
     contains: Annotated[str, Field(min_length=1)] | None = None
+    """A text to be part of what stands there; case is ignored."""
     text: Annotated[str, Field(min_length=1)] | None = None
+    """A text to be among the first 4,096 bytes of the reply; case is ignored."""
     message: Path | None = None
+    """Where the provider says what is wrong; what is at "at", where not given."""
 
     @model_validator(mode="after")
     def _holds_a_condition(self) -> ReplyCondition:

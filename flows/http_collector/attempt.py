@@ -4,22 +4,47 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 
-from flows.api_config import ResolvedSecrets, is_loopback
+from flows.api_config import ResolvedSecrets, TokenAuth, is_loopback
 from flows.http_collector.authentication import authenticated, same_origin
+from flows.http_collector.meanings import meaning_of
 from flows.http_collector.replies import AttemptFailedError, failed_exchange, failed_status
+from flows.http_collector.tokens import TokenStore
 from flows.request_plan import CollectionRequest
 
 MAX_REDIRECTS = 5
-_ERROR_BODY_BYTES = 2048
+# enough for what a provider has to say about an error
+_ERROR_BODY_BYTES = 65_536
 
 
 def full_url(request: CollectionRequest) -> httpx.URL:
     """The address of a request with all its parameters, before any credential is added."""
     return httpx.URL(request.url).copy_merge_params(request.params)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back.
+
+    Attributes:
+        body: The bytes, decompressed; none where the API says that it has no data.
+        next_url: Where the HTTP Link header says that the next page is.
+    """
+
+    body: bytes = field(repr=False)
+    next_url: str | None = None
+
+
+@dataclass(frozen=True)
+class _Redirect:
+    url: httpx.URL
+
+
+class _TokenRefusedError(Exception):
+    """The API did not take the token it was sent."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +55,7 @@ class Attempt:
         request: What to ask.
         client: Sends it.
         secrets: Credentials of the API.
+        tokens: Tokens that the API's services hand out.
         shown_url: The address to name in errors.
         stopping: Set when the run is ending.
     """
@@ -37,45 +63,84 @@ class Attempt:
     request: CollectionRequest
     client: httpx.Client
     secrets: ResolvedSecrets
+    tokens: TokenStore
     shown_url: str
     stopping: threading.Event
 
-    def body(self) -> bytes:
-        """The body of the reply, decompressed.
+    def reply(self) -> Reply:
+        """The API's reply, a refused token renewed once.
 
         Raises:
             AttemptFailedError: For any other outcome.
         """
         deadline = time.monotonic() + self.request.api.timeout_seconds
+        try:
+            return self._follow(deadline, may_renew=True)
+        except _TokenRefusedError:
+            return self._follow(deadline, may_renew=False)
+
+    def _follow(self, deadline: float, *, may_renew: bool) -> Reply:
         url = full_url(self.request)
         for _ in range(MAX_REDIRECTS + 1):
             try:
-                answer = self._exchange(url, deadline)
+                answer = self._exchange(url, deadline, may_renew=may_renew)
             except httpx.HTTPError as error:
                 raise failed_exchange(error, self.shown_url, self.request.api.timeout_seconds) from None
             except httpx.InvalidURL:
                 raise self._failure("redirects to something that is not a URL") from None
-            if isinstance(answer, bytes):
+            if isinstance(answer, Reply):
                 return answer
-            self._check_redirect(url, answer)
-            url = answer
+            self._check_redirect(url, answer.url)
+            url = answer.url
         raise self._failure(f"redirects more than {MAX_REDIRECTS} times")
 
-    def _exchange(self, url: httpx.URL, deadline: float) -> bytes | httpx.URL:
-        """The body of the reply, or where the server sends us instead."""
-        headers = httpx.Headers(self.request.headers)
+    def _exchange(self, url: httpx.URL, deadline: float, *, may_renew: bool) -> Reply | _Redirect:
+        """The reply, or where the server sends us instead."""
+        # as bytes, since httpx takes text for ASCII
+        headers = httpx.Headers([(name.encode(), value.encode()) for name, value in self.request.headers])
         api = self.request.api
         asked_url = url
+        sent_tokens: list[tuple[TokenAuth, str]] = []
+
+        def token_of(entry: TokenAuth) -> str:
+            token = self.tokens.token(entry, self.client, self._seconds_left(deadline))
+            sent_tokens.append((entry, token))
+            return token
+
         if same_origin(url, full_url(self.request)):
-            asked_url, headers = authenticated(url, headers, api.auth_entries, self.secrets)
-        timeout = max(deadline - time.monotonic(), 0.001)
+            asked_url, headers = authenticated(url, headers, api.auth_entries, self.secrets, token_of)
+        timeout = self._seconds_left(deadline)
         with self.client.stream("GET", asked_url, headers=headers, timeout=timeout) as response:
             if response.has_redirect_location:
-                return url.join(response.headers["Location"])
+                return _Redirect(url.join(response.headers["Location"]))
+            if response.status_code == httpx.codes.UNAUTHORIZED and sent_tokens:
+                for entry, token in sent_tokens:
+                    self.tokens.refused(entry, token)
+                if may_renew:
+                    raise _TokenRefusedError
             if not response.is_success:
-                start = next(response.iter_bytes(_ERROR_BODY_BYTES), b"")
-                raise failed_status(response, self.shown_url, start)
-            return self._read(response, deadline)
+                return self._reply_to_error(response, deadline)
+            body = self._read(response, deadline)
+            meaning = meaning_of(api, response.status_code, body)
+            if meaning is None:
+                return Reply(body, _next_url(url, response))
+            if meaning.is_empty:
+                return Reply(b"")
+            raise self._failure(f"answers with an error: {meaning.words}")
+
+    def _reply_to_error(self, response: httpx.Response, deadline: float) -> Reply:
+        start = b""
+        for chunk in response.iter_bytes(_ERROR_BODY_BYTES):
+            start += chunk
+            if len(start) >= _ERROR_BODY_BYTES or time.monotonic() > deadline:
+                break
+        meaning = meaning_of(self.request.api, response.status_code, start)
+        if meaning and meaning.is_empty:
+            return Reply(b"")
+        raise failed_status(response, self.shown_url, start, words=meaning.words if meaning else "")
+
+    def _seconds_left(self, deadline: float) -> float:
+        return max(deadline - time.monotonic(), 0.001)
 
     def _read(self, response: httpx.Response, deadline: float) -> bytes:
         api = self.request.api
@@ -105,3 +170,8 @@ class Attempt:
 def run_stopped() -> AttemptFailedError:
     """The end of an attempt because the run itself is ending."""
     return AttemptFailedError("the run was stopped before an answer came", retryable=False)
+
+
+def _next_url(url: httpx.URL, response: httpx.Response) -> str | None:
+    link = response.links.get("next", {}).get("url")
+    return str(url.join(link)) if link else None

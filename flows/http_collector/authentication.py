@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import httpx
 
@@ -12,15 +12,30 @@ from flows.api_config import (
     BasicAuth,
     BearerAuth,
     HeaderAuth,
+    OAuth2ClientCredentialsAuth,
+    OAuth2PasswordAuth,
     QueryAuth,
     ResolvedSecrets,
+    TokenAuth,
 )
 
 
 def authenticated(
-    url: httpx.URL, headers: httpx.Headers, entries: Sequence[Auth], secrets: ResolvedSecrets
+    url: httpx.URL,
+    headers: httpx.Headers,
+    entries: Sequence[Auth],
+    secrets: ResolvedSecrets,
+    token_of: Callable[[TokenAuth], str],
 ) -> tuple[httpx.URL, httpx.Headers]:
-    """`url` and `headers` with the credentials of every auth entry; the arguments stay as they are."""
+    """`url` and `headers` with the credentials of every auth entry; the arguments stay as they are.
+
+    Args:
+        url: Where the request goes.
+        headers: Sent with it.
+        entries: How the API lets us in.
+        secrets: What they refer to.
+        token_of: Gives the token of an entry that has to ask for one.
+    """
     headers = httpx.Headers(headers)
     for entry in entries:
         match entry:
@@ -35,6 +50,8 @@ def authenticated(
                 url = url.copy_set_param(entry.name, secrets.value(entry.value, "value"))
             case BearerAuth():
                 _set(headers, "Authorization", f"Bearer {secrets.value(entry.token, 'token')}")
+            case OAuth2PasswordAuth() | OAuth2ClientCredentialsAuth():
+                _set(headers, "Authorization", f"Bearer {token_of(entry)}")
     return url, headers
 
 

@@ -15,12 +15,16 @@ import httpx
 import tenacity
 
 from flows.api_config import ApiConfig, ResolvedSecrets
-from flows.http_collector.attempt import Attempt, full_url, run_stopped
+from flows.http_collector.attempt import Attempt, Reply, full_url, run_stopped
 from flows.http_collector.host_limits import host_limits
 from flows.http_collector.replies import AttemptFailedError, CollectionError
-from flows.request_plan import CollectionRequest
+from flows.http_collector.tokens import TokenStore
+from flows.request_plan import CollectionRequest, PlannedCollection
 
 logger = logging.getLogger(__name__)
+
+# of one request within a run: the collection's identity, then what is asked
+_RequestKey = tuple[str, str, str, tuple[tuple[str, str], ...]]
 
 _BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30)
 
@@ -33,11 +37,13 @@ class Payload:
         body: The reply's bytes, decompressed.
         source_url: The address asked, with its parameters and without secrets.
         collected_at: When the reply was complete (UTC).
+        next_url: Where the HTTP Link header says that the next page is.
     """
 
     body: bytes = field(repr=False)
     source_url: str
     collected_at: datetime
+    next_url: str | None = None
 
 
 class HttpCollector:
@@ -61,12 +67,13 @@ class HttpCollector:
         # httpx writes whole URLs to its log, keys in the query included
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._secrets = secrets
+        self._tokens = TokenStore(secrets)
         self._stopping = threading.Event()
         self._sleep = sleep or self._wait_unless_stopping
         self._limits = host_limits(apis, self._sleep)
         self._lock = threading.Lock()
         self._clients: dict[bool, httpx.Client] = {}
-        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._attempts: Counter[_RequestKey] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -81,9 +88,15 @@ class HttpCollector:
         """Send no further request; collections under way end with a `CollectionError`."""
         self._stopping.set()
 
-    def attempts(self, request: CollectionRequest) -> int:
-        """How many attempts this run has made at a request."""
-        return self._attempts[request.identity]
+    def attempts(self, collection: PlannedCollection) -> int:
+        """How many requests this run has made for a collection, all its pages and attempts."""
+        with self._lock:
+            made = list(self._attempts.items())
+        return sum(count for key, count in made if key[:2] == collection.identity)
+
+    def redact(self, text: str) -> str:
+        """`text` with every secret of the run in it replaced."""
+        return self._tokens.redact(text)
 
     def collect(self, request: CollectionRequest) -> Payload:
         """Ask an API until it answers or its attempts are used up.
@@ -91,9 +104,11 @@ class HttpCollector:
         Raises:
             CollectionError: Where no usable reply came.
         """
-        shown_url = self._secrets.redact(str(full_url(request)))
-        attempt = Attempt(request, self._client(request.api), self._secrets, shown_url, self._stopping)
-        attempts_left = request.api.max_attempts - self.attempts(request)
+        shown_url = self.redact(str(full_url(request)))
+        attempt = Attempt(
+            request, self._client(request.api), self._secrets, self._tokens, shown_url, self._stopping
+        )
+        attempts_left = request.api.max_attempts - self._attempts[_key(request)]
         if attempts_left < 1:
             raise CollectionError(f"all {request.api.max_attempts} attempts at {shown_url} are used up")
         retrying = tenacity.Retrying(
@@ -105,21 +120,21 @@ class HttpCollector:
             reraise=True,
         )
         try:
-            body = retrying(self._send, attempt)
+            reply = retrying(self._send, attempt)
         except AttemptFailedError as error:
-            attempts = self.attempts(request)
+            attempts = self._attempts[_key(request)]
             tried = f" (after {attempts} attempts)" if attempts > 1 else ""
-            raise CollectionError(self._secrets.redact(error.reason) + tried) from None
-        return Payload(body, shown_url, datetime.now(UTC))
+            raise CollectionError(self.redact(error.reason) + tried) from None
+        return Payload(reply.body, shown_url, datetime.now(UTC), reply.next_url)
 
-    def _send(self, attempt: Attempt) -> bytes:
+    def _send(self, attempt: Attempt) -> Reply:
         api = attempt.request.api
         with self._limits[urlsplit(api.url).netloc].place():
             if self._stopping.is_set():
                 raise run_stopped()
             with self._lock:
-                self._attempts[attempt.request.identity] += 1
-            return attempt.body()
+                self._attempts[_key(attempt.request)] += 1
+            return attempt.reply()
 
     def _client(self, api: ApiConfig) -> httpx.Client:
         with self._lock:
@@ -135,8 +150,12 @@ class HttpCollector:
             raise run_stopped()
 
     def _log_retry(self, request: CollectionRequest, state: tenacity.RetryCallState) -> None:
-        reason = self._secrets.redact(str(_failure(state)))
+        reason = self.redact(str(_failure(state)))
         logger.info("%s: %s; asking again in %.1f s", request.api.name, reason, state.upcoming_sleep)
+
+
+def _key(request: CollectionRequest) -> _RequestKey:
+    return (request.api.name, request.stamp, request.url, request.params)
 
 
 def _failure(state: tenacity.RetryCallState) -> BaseException | None:

@@ -6,6 +6,7 @@ import email.utils
 import http
 import math
 import ssl
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import httpx
@@ -34,23 +35,32 @@ class AttemptFailedError(Exception):
         self.retry_after = retry_after
 
 
-def failed_status(response: httpx.Response, url: str, body_start: bytes) -> AttemptFailedError:
+def failed_status(
+    response: httpx.Response,
+    url: str,
+    body_start: bytes,
+    *,
+    words: str = "",
+    advice: Mapping[int, str] = _ADVICE,
+) -> AttemptFailedError:
     """The failure that a reply with an error status means.
 
     Args:
         response: The reply; its body need not have been read.
         url: The address to show, without secrets.
         body_start: The first bytes of the body, shown unless they are a page of HTML.
+        words: What the provider says, where the configuration knows where that is.
+        advice: What to do, by status.
     """
     status = response.status_code
     try:
         phrase = http.HTTPStatus(status).phrase
     except ValueError:
         phrase = response.reason_phrase
-    advice = _ADVICE.get(status) or excerpt(body_start)
+    told = "; ".join(text for text in (words, advice.get(status, "")) if text) or excerpt(body_start)
     reason = f"HTTP {status} {phrase} from {url}".replace("  ", " ")
     return AttemptFailedError(
-        f"{reason}: {advice}" if advice else reason,
+        f"{reason}: {told}" if told else reason,
         retryable=status in _RETRYABLE_STATUSES or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR,
         retry_after=retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)),
     )

@@ -8,6 +8,7 @@ from flows.object_store.objects import (
     csv_bytes,
     object_key,
     object_metadata,
+    parquet_bytes,
     run_stamp,
 )
 from flows.object_store.store import ListedObject, ObjectStore, StoredObject
@@ -23,5 +24,6 @@ __all__ = [
     "object_key",
     "object_metadata",
     "open_bucket",
+    "parquet_bytes",
     "run_stamp",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,6 +44,13 @@ def csv_bytes(frame: pl.DataFrame) -> bytes:
     An empty text is a pair of quotes, so that polars reads the same rows back.
     """
     return frame.write_csv(quote_style="necessary", line_terminator="\n").encode()
+
+
+def parquet_bytes(frame: pl.DataFrame) -> bytes:
+    """The frame as Parquet, compressed with zstd."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
 
 
 def run_stamp(started_at: datetime) -> str:

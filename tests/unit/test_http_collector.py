@@ -20,11 +20,11 @@ from starlette.types import Receive, Scope, Send
 from flows.api_config import ApiConfig, ResolvedSecrets, secret_references
 from flows.http_collector import CollectionError, HttpCollector
 from flows.http_collector.replies import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
-from flows.request_plan import CollectionRequest, plan_requests
+from flows.request_plan import CollectionRequest, PlannedCollection, plan_collections
 from flows.sandbox import faults
 from flows.sandbox.faults import Fault
 from flows.sandbox.loopback_server import LoopbackServer
-from tests.conftest import PASSWORD, USERNAME, IsoneSandbox, eventually
+from tests.conftest import NOW, PASSWORD, USERNAME, IsoneSandbox, eventually
 
 RESOURCE = "genfuelmix/current"
 
@@ -41,8 +41,8 @@ class RecordedSleep:
 
 
 def request_for(entry: dict[str, Any]) -> CollectionRequest:
-    (request,) = plan_requests([ApiConfig.model_validate(entry)], "20240101_000000")
-    return request
+    (collection,) = plan_collections([ApiConfig.model_validate(entry)], "20240101_000000", NOW)
+    return collection.requests[0]
 
 
 def secrets_for(request: CollectionRequest, **by_field: str) -> ResolvedSecrets:
@@ -74,7 +74,7 @@ def test_a_payload_says_where_and_when_it_came_from(isone: IsoneSandbox) -> None
     before = datetime.now(UTC)
     with HttpCollector([request.api], secrets_for(request)) as collector:
         payload = collector.collect(request)
-        assert collector.attempts(request) == 1
+        assert collector.attempts(PlannedCollection(request.api, request.stamp, (request,))) == 1
     assert payload.body.startswith(b'{"GenFuelMixes"')
     assert payload.source_url == f"{isone.url}/{RESOURCE}?a=1&b=2&c=x+y"
     assert before <= payload.collected_at <= datetime.now(UTC)
@@ -121,7 +121,7 @@ def test_a_request_has_one_budget_of_attempts_in_a_run(isone: IsoneSandbox) -> N
         for _ in range(3):
             with pytest.raises(CollectionError):
                 collector.collect(request)
-        assert collector.attempts(request) == 3
+        assert collector.attempts(PlannedCollection(request.api, request.stamp, (request,))) == 3
     assert len(isone.faults.requests) == 3
 
 

@@ -1,0 +1,64 @@
+"""One API from its requests to its table, without Prefect and without storing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from flows.api_config import ApiConfig
+from flows.documents import PayloadError
+from flows.http_collector import HttpCollector, Payload
+from flows.pagination import collect_pages
+from flows.request_plan import PlannedCollection
+from flows.tabulation import Layout, Part, Table, tabulate
+
+
+@dataclass(frozen=True)
+class CollectedTable:
+    """What an API's replies amount to.
+
+    Attributes:
+        payloads: Every page of every request, as it came.
+        table: Their records, in one table.
+    """
+
+    payloads: tuple[Payload, ...] = field(repr=False)
+    table: Table = field(repr=False)
+
+
+def collect_table(collection: PlannedCollection, collector: HttpCollector) -> CollectedTable:
+    """Collect an API's replies and make them one table.
+
+    Raises:
+        CollectionError: Where a request got no usable reply.
+        PayloadError: Where the replies are no table.
+    """
+    collected = list(_collect(collection, collector))
+    parts = [part for _, part in collected]
+    payloads = tuple(payload for payload, _ in collected)
+    try:
+        table = tabulate(parts, layout_of(collection.api))
+    except PayloadError as error:
+        where = payloads[0].source_url + (f" and its {len(payloads) - 1} other pages" if payloads[1:] else "")
+        raise PayloadError(f"{where} answered something else than a table: {error}") from error
+    return CollectedTable(payloads, table)
+
+
+def layout_of(api: ApiConfig) -> Layout:
+    """Where the records of an API's replies stand."""
+    return Layout(
+        format=api.format,
+        records=api.records,
+        explode=api.explode,
+        columns_from=api.columns_from,
+        rows_from=api.rows_from,
+        columnar=api.columnar,
+        skip_rows=api.skip_rows,
+        max_bytes=int(api.max_response_mb * 1e6),
+    )
+
+
+def _collect(collection: PlannedCollection, collector: HttpCollector) -> Iterator[tuple[Payload, Part]]:
+    for request in collection.requests:
+        for payload in collect_pages(request, collector):
+            yield payload, Part(payload.body, request.labels)

@@ -1,0 +1,129 @@
+"""What the configuration says a reply means: no data, or an error in the provider's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from flows.api_config import ApiConfig, ReplyCondition
+from flows.documents import (
+    JsonValue,
+    PayloadError,
+    archive_members,
+    compact_json,
+    decode_json,
+    decode_xml,
+    source_text,
+    values_at,
+)
+
+_TEXT_BYTES = 4096
+_MAX_WORDS = 300
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a reply is, besides what its status says.
+
+    Attributes:
+        is_empty: It says that there is no data.
+        words: What the provider says went wrong; "" where it says nothing.
+    """
+
+    is_empty: bool = False
+    words: str = ""
+
+
+def meaning_of(api: ApiConfig, status: int, body: bytes) -> Meaning | None:
+    """What `empty_when` and `error_when` of an API make of a reply; None where neither applies."""
+    if not (api.empty_when or api.error_when):
+        return None
+    reply = _Reply(api, status, body)
+    if any(reply.fulfils(condition) for condition in api.empty_when):
+        return Meaning(is_empty=True)
+    for condition in api.error_when:
+        if reply.fulfils(condition):
+            return Meaning(words=reply.words(condition))
+    return None
+
+
+class _Reply:
+    """A reply that is read only as far as conditions ask."""
+
+    def __init__(self, api: ApiConfig, status: int, body: bytes) -> None:
+        self._api = api
+        self._status = status
+        self._body = body
+        self._parts: list[tuple[str, bytes]] | None = None
+        self._documents: dict[int, JsonValue] = {}
+
+    def fulfils(self, condition: ReplyCondition) -> bool:
+        if condition.status and self._status not in condition.status:
+            return False
+        if condition.text is not None and not self._has_text(condition.text):
+            return False
+        return condition.at is None or any(
+            _is_meant(value, condition) for value in self._values(condition.at)
+        )
+
+    def words(self, condition: ReplyCondition) -> str:
+        if condition.message:
+            texts = [_shown(value) for value in self._values(condition.message)]
+        else:
+            found = self._values(condition.at) if condition.at else ()
+            texts = [_shown(value) for value in found if _is_meant(value, condition)]
+        said = "; ".join(dict.fromkeys(text for text in texts if text)) or condition.text or ""
+        said = " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())
+        return said if len(said) <= _MAX_WORDS else said[:_MAX_WORDS] + "…"
+
+    def _has_text(self, text: str) -> bool:
+        wanted = text.casefold()
+        return any(
+            wanted in part[:_TEXT_BYTES].decode("utf-8", "replace").casefold() for _, part in self._readable()
+        )
+
+    def _values(self, path: Sequence[str]) -> Iterator[JsonValue]:
+        for index, (form, body) in enumerate(self._readable()):
+            # a document without these keys cannot have anything there, and need not be read
+            if all(key.lstrip("@").encode() in body for key in path if key.isascii() and key != "$"):
+                if index not in self._documents:
+                    self._documents[index] = _document(form, body)
+                yield from values_at(self._documents[index], path)
+
+    def _readable(self) -> list[tuple[str, bytes]]:
+        """The bodies to look into: the reply's own, or those in its archive."""
+        if self._parts is None:
+            self._parts = [(self._api.format, self._body)]
+            if self._body.startswith(b"PK"):
+                try:
+                    members = archive_members(self._body, int(self._api.max_response_mb * 1e6))
+                except PayloadError:
+                    # what is wrong with it is told where it is to become a table
+                    members = ()
+                self._parts = [(member.name.rpartition(".")[2].lower(), member.body) for member in members]
+        return self._parts
+
+
+def _document(form: str, body: bytes) -> JsonValue:
+    # an error may come as XML where JSON or CSV was asked for, and the other way round
+    looks_like = {b"<": "xml", b"{": "json", b"[": "json"}
+    start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    try:
+        return {"xml": decode_xml, "json": decode_json}[looks_like.get(start, form)](body)
+    except (KeyError, PayloadError):
+        return None
+
+
+def _is_meant(value: JsonValue, condition: ReplyCondition) -> bool:
+    if condition.equals is not None and _shown(value) not in condition.equals:
+        return False
+    if condition.contains is not None and condition.contains.casefold() not in _shown(value).casefold():
+        return False
+    # false is something to be found where it is asked for by name
+    return bool(value) or condition.equals is not None
+
+
+def _shown(value: JsonValue) -> str:
+    if value is None:
+        return ""
+    return compact_json(value) if isinstance(value, dict | list) else source_text(value)

@@ -1,0 +1,150 @@
+"""Bearer tokens that a service hands out: asked for once, kept until they expire, renewed when refused."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import msgspec
+
+from flows.api_config import OAuth2PasswordAuth, ResolvedSecrets, TokenAuth
+from flows.http_collector.replies import AttemptFailedError, failed_exchange, failed_status
+
+# a token is renewed this long before its end, so that it does not end under way
+_LEEWAY_SECONDS = 30.0
+# where the service does not say how long a token lives
+_DEFAULT_LIFETIME_SECONDS = 300.0
+_MAX_REPLY_BYTES = 1_000_000
+_ERROR_BODY_BYTES = 2048
+
+
+@dataclass
+class _Entry:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    token: str | None = None
+    good_until: float = 0.0
+
+
+class TokenStore:
+    """The tokens of one run, shared by its threads; each is asked for by one of them.
+
+    Args:
+        secrets: What the grants need.
+    """
+
+    def __init__(self, secrets: ResolvedSecrets) -> None:
+        self._secrets = secrets
+        self._lock = threading.Lock()
+        self._entries: dict[str, _Entry] = {}
+        self._seen: set[str] = set()
+
+    def token(self, auth: TokenAuth, client: httpx.Client, timeout: float) -> str:
+        """The token to send now, asked for where there is none or it is about to expire.
+
+        Raises:
+            AttemptFailedError: Where none was given.
+        """
+        entry = self._entry(auth)
+        with entry.lock:
+            if entry.token is None or time.monotonic() >= entry.good_until:
+                entry.token, lifetime = self._ask(auth, client, timeout)
+                entry.good_until = time.monotonic() + max(lifetime - _LEEWAY_SECONDS, lifetime / 2)
+                with self._lock:
+                    self._seen.add(entry.token)
+            return entry.token
+
+    def refused(self, auth: TokenAuth, token: str) -> None:
+        """Forget a token that the API did not take, unless another has been asked for since."""
+        entry = self._entry(auth)
+        with entry.lock:
+            if entry.token == token:
+                entry.token = None
+
+    def redact(self, text: str) -> str:
+        """`text` with every token and secret in it replaced."""
+        with self._lock:
+            seen = sorted(self._seen, key=len, reverse=True)
+        for token in seen:
+            text = text.replace(token, "***")
+        return self._secrets.redact(text)
+
+    def _entry(self, auth: TokenAuth) -> _Entry:
+        with self._lock:
+            return self._entries.setdefault(auth.model_dump_json(), _Entry())
+
+    def _ask(self, auth: TokenAuth, client: httpx.Client, timeout: float) -> tuple[str, float]:
+        shown = self._secrets.redact(auth.token_url)
+        try:
+            with client.stream(
+                "POST",
+                auth.token_url,
+                data=self._grant(auth),
+                headers={"Accept": "application/json"},
+                timeout=timeout,
+            ) as response:
+                if not response.is_success:
+                    start = next(response.iter_bytes(_ERROR_BODY_BYTES), b"")
+                    raise failed_status(response, shown, start, advice=_ADVICE)
+                reply = _decoded(_read(response, shown), shown)
+        except httpx.HTTPError as error:
+            raise failed_exchange(error, shown, timeout) from None
+        token = reply.get(auth.token_field)
+        if not isinstance(token, str) or not token.strip() or not token.isascii() or not token.isprintable():
+            known = ", ".join(sorted(reply)) or "none"
+            cause = f"{shown} gave no token in '{auth.token_field}'; the fields of its reply: {known}"
+            raise AttemptFailedError(cause, retryable=False)
+        return token, _lifetime(reply)
+
+    def _grant(self, auth: TokenAuth) -> dict[str, str]:
+        if isinstance(auth, OAuth2PasswordAuth):
+            grant = {
+                "grant_type": "password",
+                "username": self._secrets.value(auth.username, "username"),
+                "password": self._secrets.value(auth.password, "password"),
+            }
+        else:
+            grant = {
+                "grant_type": "client_credentials",
+                "client_secret": self._secrets.value(auth.client_secret, "client_secret"),
+            }
+        if auth.client_id:
+            grant["client_id"] = auth.client_id
+        if auth.scope:
+            grant["scope"] = auth.scope
+        return {**grant, **auth.params}
+
+
+_ADVICE = dict.fromkeys(
+    (400, 401, 403), "no token was given: check the credentials, client_id and scope of this API's auth"
+)
+
+
+def _read(response: httpx.Response, shown: str) -> bytes:
+    body = b""
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > _MAX_REPLY_BYTES:
+            raise AttemptFailedError(f"{shown} answers with more than a token", retryable=False)
+    return body
+
+
+def _decoded(body: bytes, shown: str) -> Mapping[str, Any]:
+    try:
+        reply = msgspec.json.decode(body)
+    except (msgspec.DecodeError, ValueError):
+        reply = None
+    if not isinstance(reply, dict):
+        raise AttemptFailedError(f"{shown} answered something else than a token's JSON", retryable=False)
+    return reply
+
+
+def _lifetime(reply: Mapping[str, Any]) -> float:
+    try:
+        # some services write the number as text
+        return max(float(reply["expires_in"]), 1.0)
+    except (KeyError, TypeError, ValueError):
+        return _DEFAULT_LIFETIME_SECONDS

@@ -1,0 +1,281 @@
+"""Paging over real HTTP: every row arrives, or the API fails by name; nothing is cut in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from flows.api_collection import collect_table
+from flows.api_config import ApiConfig, ResolvedSecrets
+from flows.http_collector import CollectionError, HttpCollector
+from flows.request_plan import plan_collections
+from flows.sandbox.loopback_server import LoopbackServer
+from tests.conftest import NOW
+
+Answer = Callable[[Request], Response]
+
+
+@dataclass
+class PagedService:
+    """A server that answers as the test says, and keeps what it was asked."""
+
+    url: str = ""
+    answer: Answer = field(default=lambda _: JSONResponse([]))
+    asked: list[dict[str, str]] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        self.asked.append(dict(request.query_params))
+        await self.answer(request)(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PagedService]:
+    service = PagedService()
+    with LoopbackServer(service) as running:
+        service.url = running.base_url
+        yield service
+
+
+@pytest.fixture
+def service(server: PagedService) -> PagedService:
+    server.asked.clear()
+    return server
+
+
+def collect(service: PagedService, pagination: dict[str, Any], **options: Any) -> list[Any]:
+    """The values of the column `n` of all pages, in order."""
+    entry = {"name": "paged", "url": f"{service.url}/data", "output_folder": "f", "csv_prefix": "p"}
+    api = ApiConfig.model_validate({**entry, "pagination": pagination, **options})
+    (collection,) = plan_collections([api], "20240101_000000", NOW)
+    with HttpCollector([api], ResolvedSecrets()) as collector:
+        collected = collect_table(collection, collector)
+        assert collector.attempts(collection) == len(service.asked) == len(collected.payloads)
+    return collected.table.frame["n"].to_list() if collected.table.frame.width else []
+
+
+def failure_of(service: PagedService, pagination: dict[str, Any], **options: Any) -> str:
+    with pytest.raises(CollectionError) as raised:
+        collect(service, pagination, **options)
+    return str(raised.value)
+
+
+def rows(first: int, count: int) -> list[dict[str, int]]:
+    return [{"n": number} for number in range(first, first + count)]
+
+
+def offsets(total: int, *, start: int = 0, cap: int = 1000) -> Answer:
+    """Rows by offset, never more than `cap` at once."""
+
+    def answer(request: Request) -> Response:
+        skipped = int(request.query_params["offset"]) - start
+        length = min(int(request.query_params["length"]), cap, max(total - skipped, 0))
+        return JSONResponse({"response": {"total": str(total), "data": rows(skipped, length)}})
+
+    return answer
+
+
+OFFSET = {"kind": "offset", "limit": 4}
+RECORDS = ["response", "data"]
+
+
+@pytest.mark.parametrize("total", [0, 1, 3, 4, 5, 8, 11])
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("tells_total", [True, False])
+def test_offsets_reach_the_last_row(service: PagedService, total: int, start: int, tells_total: bool) -> None:
+    service.answer = offsets(total, start=start)
+    pagination = {**OFFSET, "start": start, **({"total": ["response", "total"]} if tells_total else {})}
+    assert collect(service, pagination, records=RECORDS) == list(range(total))
+    assert [asked["offset"] for asked in service.asked] == [
+        str(start + 4 * page) for page in range(len(service.asked))
+    ]
+    # without a total, a page that is not full is the sign of the end
+    pages = max(-(-total // 4), 1) if tells_total else total // 4 + 1
+    assert len(service.asked) == pages
+
+
+def test_a_service_that_gives_less_than_asked_for_is_followed_by_its_total(service: PagedService) -> None:
+    service.answer = offsets(10, cap=3)
+    pagination = {**OFFSET, "total": ["response", "total"]}
+    assert collect(service, pagination, records=RECORDS) == list(range(10))
+
+
+def test_pages_that_run_dry_before_the_total_are_a_failure(service: PagedService) -> None:
+    def answer(request: Request) -> Response:
+        data = rows(0, 4) if request.query_params["offset"] == "0" else []
+        return JSONResponse({"total": 9, "data": data})
+
+    service.answer = answer
+    said = failure_of(service, {**OFFSET, "total": "total"}, records="data")
+    assert "page 2 is empty after 4 of 9 rows" in said
+
+
+@pytest.mark.parametrize("total", [None, "many", {"a": 1}])
+def test_a_total_that_is_no_number_is_a_failure(service: PagedService, total: Any) -> None:
+    service.answer = lambda _: JSONResponse({"total": total, "data": rows(0, 4)})
+    said = failure_of(service, {**OFFSET, "total": "total"}, records="data")
+    assert "page 1 has" in said
+    assert "at total" in said
+
+
+def test_a_page_that_repeats_is_a_failure_even_where_its_wrapper_differs(service: PagedService) -> None:
+    service.answer = lambda _: JSONResponse({"request": len(service.asked), "data": rows(0, 4)})
+    said = failure_of(service, OFFSET, records="data")
+    assert "page 2 repeats page 1" in said
+    assert "offset=4" in said
+    assert len(service.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "pagination", [OFFSET, {"kind": "page", "size_param": "size", "size": 4}], ids=["offset", "page"]
+)
+def test_the_cap_with_more_to_come_is_a_failure(service: PagedService, pagination: dict[str, Any]) -> None:
+    service.answer = lambda _: JSONResponse(rows(4 * len(service.asked), 4))
+    said = failure_of(service, {**pagination, "max_pages": 3})
+    assert "max_pages (3)" in said
+    assert len(service.asked) == 3
+
+
+def test_the_cap_that_is_just_reached_is_none(service: PagedService) -> None:
+    service.answer = offsets(12)
+    pagination = {**OFFSET, "total": ["response", "total"], "max_pages": 3}
+    assert collect(service, pagination, records=RECORDS) == list(range(12))
+
+
+@pytest.mark.parametrize("total", [0, 1, 3, 4, 5, 8, 11])
+@pytest.mark.parametrize("kind", ["size", "pages", "neither"])
+def test_page_numbers_reach_the_last_row(service: PagedService, total: int, kind: str) -> None:
+    def answer(request: Request) -> Response:
+        page = int(request.query_params["page"]) - 1
+        pages = -(-total // 4)
+        return JSONResponse(
+            {"_meta": {"totalPages": pages}, "data": rows(4 * page, max(min(4, total - 4 * page), 0))}
+        )
+
+    service.answer = answer
+    pagination = {
+        "size": {"kind": "page", "size_param": "size", "size": 4},
+        "pages": {"kind": "page", "total_pages": ["_meta", "totalPages"]},
+        "neither": {"kind": "page"},
+    }[kind]
+    assert collect(service, pagination, records="data") == list(range(total))
+    assert ("size" in service.asked[0]) == (kind == "size")
+
+
+@pytest.mark.parametrize("end", [None, "", "absent"])
+def test_a_cursor_is_followed_until_there_is_none(service: PagedService, end: str | None) -> None:
+    def answer(request: Request) -> Response:
+        page = int(request.query_params.get("cursor", "0").removeprefix("c "))
+        document: dict[str, Any] = {"data": rows(2 * page, 2), "meta": {"next": f"c {page + 1}"}}
+        if page == 2:
+            document["meta"] = {} if end == "absent" else {"next": end}
+        return JSONResponse(document)
+
+    service.answer = answer
+    pagination = {"kind": "cursor", "cursor": ["meta", "next"]}
+    assert collect(service, pagination, records="data", params={"q": "x"}) == list(range(6))
+    assert [asked.get("cursor") for asked in service.asked] == [None, "c 1", "c 2"]
+    assert all(asked["q"] == "x" for asked in service.asked)
+
+
+def test_a_cursor_that_does_not_move_is_a_failure(service: PagedService) -> None:
+    service.answer = lambda _: JSONResponse({"data": rows(len(service.asked), 1), "next": "same"})
+    said = failure_of(service, {"kind": "cursor", "cursor": "next"}, records="data")
+    assert "page 2 names itself" in said
+
+
+@pytest.mark.parametrize("where", ["body", "header", "relative", "relative header"])
+def test_next_links_are_followed_from_the_body_or_the_header(service: PagedService, where: str) -> None:
+    def answer(request: Request) -> Response:
+        page = int(request.query_params.get("page", "0"))
+        link = f"/data?page={page + 1}"
+        link = link if "relative" in where else service.url + link
+        if page == 2:
+            return JSONResponse({"data": rows(4, 2), "next": None})
+        if "header" in where:
+            return JSONResponse({"data": rows(2 * page, 2)}, headers={"Link": f'<{link}>; rel="next"'})
+        return JSONResponse({"data": rows(2 * page, 2), "next": link})
+
+    service.answer = answer
+    pagination = {"kind": "next_link", **({} if "header" in where else {"link": ["next"]})}
+    assert collect(service, pagination, records="data", params={"q": "x"}) == list(range(6))
+    # a link is whole as it comes; parameters are not added to it again
+    assert service.asked == [{"q": "x"}, {"page": "1"}, {"page": "2"}]
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["http://localhost:1/data?page=2", "https://example.com/", "//example.com/x", "ftp://x/", "http://["],
+)
+def test_a_next_link_to_another_origin_is_refused(service: PagedService, link: str) -> None:
+    service.answer = lambda _: JSONResponse({"data": rows(0, 1), "next": link})
+    said = failure_of(service, {"kind": "next_link", "link": "next"}, records="data")
+    assert "next link of page 1" in said
+    assert len(service.asked) == 1
+
+
+def test_where_the_records_are_must_be_said_when_a_page_holds_more(service: PagedService) -> None:
+    service.answer = lambda _: JSONResponse({"total": 9, "data": rows(0, 4)})
+    said = failure_of(service, OFFSET)
+    assert '"records"' in said
+
+
+def test_pages_of_csv_and_xml_are_counted_too(service: PagedService) -> None:
+    def csv(request: Request) -> Response:
+        page = int(request.query_params["page"]) - 1
+        lines = [str(number) for number in range(2 * page, min(2 * page + 2, 5))]
+        return PlainTextResponse("\n".join(["n", *lines, ""]), media_type="text/csv")
+
+    service.answer = csv
+    by_page = {"kind": "page", "size": 2}
+    assert collect(service, by_page, format="csv") == ["0", "1", "2", "3", "4"]
+
+    def xml(request: Request) -> Response:
+        skipped = int(request.query_params["offset"])
+        items = "".join(f"<row><n>{number}</n></row>" for number in range(skipped, min(skipped + 2, 5)))
+        return Response(f"<page><total>5</total><rows>{items}</rows></page>", media_type="application/xml")
+
+    service.asked.clear()
+    service.answer = xml
+    pagination = {"kind": "offset", "limit": 2, "total": ["page", "total"]}
+    found = collect(service, pagination, format="xml", records=["page", "rows", "row"])
+    assert found == ["0", "1", "2", "3", "4"]
+
+
+def test_an_unreadable_page_is_told_by_its_number(service: PagedService) -> None:
+    service.answer = lambda _: JSONResponse(rows(0, 4)) if len(service.asked) == 1 else Response(b"{")
+    said = failure_of(service, OFFSET)
+    assert "page 2 cannot be read" in said
+
+
+@settings(max_examples=40)
+@given(
+    total=st.integers(0, 40),
+    limit=st.integers(1, 9),
+    cap=st.integers(1, 9),
+    start=st.integers(0, 1),
+    tells_total=st.booleans(),
+)
+def test_paging_gives_all_rows_or_fails(
+    server: PagedService, total: int, limit: int, cap: int, start: int, tells_total: bool
+) -> None:
+    server.asked.clear()
+    server.answer = offsets(total, start=start, cap=cap)
+    pagination = {"kind": "offset", "limit": limit, "start": start, "max_pages": 6}
+    if tells_total:
+        pagination["total"] = ["response", "total"]
+    try:
+        found = collect(server, pagination, records=RECORDS)
+    except CollectionError:
+        assert total > 6 * min(limit, cap) or (total == 6 * limit and not tells_total)
+    else:
+        # a service that gives less than asked for, and no total, cannot be told from its end
+        assert found == list(range(total)) or (not tells_total and cap < limit)
