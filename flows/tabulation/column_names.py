@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.tabulation.table import Finding, show_path
+from flows.documents.errors import show_path
+from flows.tabulation.table import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

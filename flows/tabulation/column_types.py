@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.tabulation.json_document import DecimalText, IntegerText, source_text
+from flows.documents.json_document import DecimalText, IntegerText, source_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

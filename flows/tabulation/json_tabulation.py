@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from flows.documents.errors import PayloadError, show_path
+from flows.documents.json_document import decode_json
+from flows.documents.record_search import find_records, walk_to_records
 from flows.tabulation.column_names import name_columns
 from flows.tabulation.column_types import typed_series
-from flows.tabulation.json_document import decode_json
 from flows.tabulation.record_columns import survey_records, write_columns
-from flows.tabulation.record_search import find_records, walk_to_records
-from flows.tabulation.table import Finding, Table, TabulationError, show_path
+from flows.tabulation.table import Finding, Table
 from flows.tabulation.uniform_records import tabulate_uniform_records
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def tabulate_json(
         A frame with one row per record or exploded item; no rows is a frame without columns.
 
     Raises:
-        TabulationError: when the body is not JSON, has no records where `records` leads, or `explode`
+        PayloadError: when the body is not JSON, has no records where `records` leads, or `explode`
             names lists side by side.
     """
     chain = None if explode is None else _explode_chain(explode)
@@ -91,14 +92,14 @@ def tabulate_exactly(
 def _explode_chain(explode: Sequence[Sequence[str]]) -> list[Path]:
     chain = sorted({tuple(path) for path in explode}, key=len)
     if chain and not chain[0]:
-        raise TabulationError("explode names an empty path; a path is the keys from the record to a list")
+        raise PayloadError("explode names an empty path; a path is the keys from the record to a list")
     for outer, inner in pairwise(chain):
         if inner[: len(outer)] != outer:
             message = (
                 f"explode names {show_path(outer)} and {show_path(inner)}, lists side by side: "
                 "each row of one would repeat every row of the other; name one of them"
             )
-            raise TabulationError(message)
+            raise PayloadError(message)
     return chain
 
 

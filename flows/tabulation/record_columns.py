@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flows.tabulation.json_document import compact_json
+from flows.documents.json_document import compact_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

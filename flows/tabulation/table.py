@@ -6,15 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import polars as pl
-
-TOP_OF_DOCUMENT = "top of the document"
-
-
-class TabulationError(ValueError):
-    """A payload that cannot become a table; the message says what is wrong, and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +28,3 @@ class Table:
     records_at: str
     """Where the records were found, for people: `HourlyLmps > HourlyLmp`."""
     findings: tuple[Finding, ...] = ()
-
-
-def show_path(path: Sequence[str | int]) -> str:
-    """Write a JSON path for people: keys as they are, list positions (from 0) in brackets."""
-    if not path:
-        return TOP_OF_DOCUMENT
-    return " > ".join(f"[{step}]" if isinstance(step, int) else step for step in path)

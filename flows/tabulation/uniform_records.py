@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import polars as pl
 
+from flows.documents.errors import show_path
 from flows.tabulation.column_names import name_columns
 from flows.tabulation.column_types import MAX_EXACT_INTEGER, MAX_INTEGER, MAX_SIGNIFICANT_DIGITS
 from flows.tabulation.record_columns import TEXT_KEY
-from flows.tabulation.table import Table, show_path
+from flows.tabulation.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.tabulation import TabulationError, tabulate_json
+from flows.documents import PayloadError
+from flows.tabulation import tabulate_json
 from flows.tabulation.json_tabulation import tabulate_exactly
 from flows.tabulation.uniform_records import tabulate_uniform_records
 
@@ -87,7 +88,7 @@ def test_any_document_tabulates_with_every_value_or_is_refused_by_name(
     body = json.dumps(document, ensure_ascii=False, indent=indent).encode()
     try:
         table = tabulate_json(body)
-    except TabulationError:
+    except PayloadError:
         assert not isinstance(document, dict | list), "only a bare value is no table"
         return
     assert missing(document, table.frame) == []
@@ -99,7 +100,7 @@ def test_any_list_may_be_exploded_without_losing_a_value(document: Any, explode:
     body = json.dumps(document).encode()
     try:
         table = tabulate_json(body, records=["As", "A"], explode=explode)
-    except TabulationError:
+    except PayloadError:
         first, second = sorted(explode, key=len)
         assert second[: len(first)] != first, "only lists side by side are refused"
         return
@@ -140,11 +141,11 @@ def test_any_bytes_tabulate_or_are_refused_by_name(body: bytes) -> None:
     try:
         json.loads(body.decode("utf-8-sig").strip() or "null", parse_constant=refuse)
     except ValueError:
-        with pytest.raises(TabulationError) as caught:
+        with pytest.raises(PayloadError) as caught:
             tabulate_json(body)
         assert str(caught.value).isprintable()
         return
-    with contextlib.suppress(TabulationError):
+    with contextlib.suppress(PayloadError):
         tabulate_json(body)
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from flows.tabulation.table import TabulationError, show_path
+from flows.documents.errors import PayloadError, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def decode_json(body: bytes) -> JsonValue:
     """Decode a document; an empty body is `None`, a leading byte order mark is skipped.
 
     Raises:
-        TabulationError: for invalid UTF-8 (with the byte position), anything that is not JSON (with
+        PayloadError: for invalid UTF-8 (with the byte position), anything that is not JSON (with
             line and column), `NaN` and `Infinity`, a key twice in one object, an unpaired surrogate,
             and nesting deeper than `MAX_DEPTH`.
     """
@@ -74,11 +74,11 @@ def decode_json(body: bytes) -> JsonValue:
             object_pairs_hook=build_object,
         )
     except json.JSONDecodeError as error:
-        raise TabulationError(_describe_syntax_error(text, error)) from None
+        raise PayloadError(_describe_syntax_error(text, error)) from None
     except _NotJsonConstantError:
-        raise TabulationError(_describe_constant(text)) from None
+        raise PayloadError(_describe_constant(text)) from None
     except RecursionError:
-        raise TabulationError(_TOO_DEEP) from None
+        raise PayloadError(_TOO_DEEP) from None
     _refuse_deep_nesting(document)
     if repeated:
         _refuse_repeated_key(document)
@@ -127,7 +127,7 @@ def _decode_utf8(body: bytes) -> str:
         position = error.start + len(body) - len(error.object)
         head = body_head(body[: _HEAD_LENGTH * 10].decode("utf-8", "replace"))
         message = f"invalid UTF-8 at byte {position} of {len(body)} ({error.reason}); the body begins: {head}"
-        raise TabulationError(message) from None
+        raise PayloadError(message) from None
 
 
 def _describe_syntax_error(text: str, error: json.JSONDecodeError) -> str:
@@ -166,7 +166,7 @@ def _refuse_deep_nesting(document: JsonValue) -> None:
         ]
         if not level:
             return
-    raise TabulationError(_TOO_DEEP)
+    raise PayloadError(_TOO_DEEP)
 
 
 def _refuse_repeated_key(document: JsonValue) -> None:
@@ -174,7 +174,7 @@ def _refuse_repeated_key(document: JsonValue) -> None:
         if isinstance(value, _RepeatedKeys):
             keys = [key for key, _ in value]
             key = next(key for key in keys if keys.count(key) > 1)
-            raise TabulationError(f"the key {_quote(key)} stands twice in the object at {show_path(path)}")
+            raise PayloadError(f"the key {_quote(key)} stands twice in the object at {show_path(path)}")
 
 
 def _refuse_lone_surrogates(document: JsonValue) -> None:
@@ -187,7 +187,7 @@ def _refuse_lone_surrogates(document: JsonValue) -> None:
                 where = show_path(path).encode("ascii", "backslashreplace").decode()
                 code = ascii(error.object[error.start])
                 message = f"the text at {where} holds the unpaired surrogate {code}, which is no character"
-                raise TabulationError(message) from None
+                raise PayloadError(message) from None
 
 
 def _walk(

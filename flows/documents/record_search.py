@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.tabulation.json_document import compact_json
-from flows.tabulation.table import TabulationError, show_path
+from flows.documents.errors import PayloadError, show_path
+from flows.documents.json_document import compact_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.tabulation.json_document import JsonValue
+    from flows.documents.json_document import JsonValue
 
 
 def find_records(document: JsonValue) -> tuple[list[Any], tuple[str, ...]]:
@@ -23,7 +23,7 @@ def find_records(document: JsonValue) -> tuple[list[Any], tuple[str, ...]]:
         The rows (objects, or other items of a list) and the keys that lead to them.
 
     Raises:
-        TabulationError: when the whole document is a single text, number, true or false.
+        PayloadError: when the whole document is a single text, number, true or false.
     """
     value = document
     path: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ def find_records(document: JsonValue) -> tuple[list[Any], tuple[str, ...]]:
         if isinstance(value, list):
             return value, path
         if not isinstance(value, dict):
-            raise TabulationError(f"the document is a single value, not records: {_shorten(value)}")
+            raise PayloadError(f"the document is a single value, not records: {_shorten(value)}")
         if len(value) > 1:
             return [value], path
         ((key, inner),) = value.items()
@@ -46,7 +46,7 @@ def walk_to_records(document: JsonValue, keys: Sequence[str]) -> list[Any]:
     """Follow configured keys to the records; a missing key or something empty on the way is no rows.
 
     Raises:
-        TabulationError: when a list or a value stands where an object with the next key should.
+        PayloadError: when a list or a value stands where an object with the next key should.
     """
     value = document
     for depth, key in enumerate(keys):
@@ -58,11 +58,24 @@ def walk_to_records(document: JsonValue, keys: Sequence[str]) -> list[Any]:
                 f"no records at {show_path(keys)}: at {show_path(keys[:depth])} there is {there}, "
                 f"not an object with the key {compact_json(key)}"
             )
-            raise TabulationError(message)
+            raise PayloadError(message)
         value = value.get(key)
     if _is_empty(value):
         return []
     return value if isinstance(value, list) else [value]
+
+
+def values_at(document: JsonValue, path: Sequence[str]) -> list[Any]:
+    """Everything that stands at a path, the lists on the way entered item by item; [] for nothing."""
+    found = [document]
+    for key in path:
+        found = [
+            item[key]
+            for value in found
+            for item in (value if isinstance(value, list) else [value])
+            if isinstance(item, dict) and key in item
+        ]
+    return found
 
 
 def _is_empty(value: JsonValue) -> bool:

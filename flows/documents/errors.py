@@ -1,0 +1,21 @@
+"""Why a payload cannot be read or become a table, and how a place in it is named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TOP_OF_DOCUMENT = "top of the document"
+
+
+class PayloadError(ValueError):
+    """A payload that cannot become a table; the message says what is wrong, and where."""
+
+
+def show_path(path: Sequence[str | int]) -> str:
+    """Write a path for people: keys as they are, list positions (from 0) in brackets."""
+    if not path:
+        return TOP_OF_DOCUMENT
+    return " > ".join(f"[{step}]" if isinstance(step, int) else step for step in path)
