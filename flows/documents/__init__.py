@@ -1,5 +1,7 @@
 """READ: payload bytes to trees and rows, as their format says; pure."""
 
+from flows.documents.archive import Member, archive_members
+from flows.documents.csv_document import read_csv_rows
 from flows.documents.errors import PayloadError, show_path
 from flows.documents.json_document import (
     DecimalText,
@@ -10,15 +12,20 @@ from flows.documents.json_document import (
     source_text,
 )
 from flows.documents.record_search import find_records, values_at, walk_to_records
+from flows.documents.xml_document import decode_xml
 
 __all__ = [
     "DecimalText",
     "IntegerText",
     "JsonValue",
+    "Member",
     "PayloadError",
+    "archive_members",
     "compact_json",
     "decode_json",
+    "decode_xml",
     "find_records",
+    "read_csv_rows",
     "show_path",
     "source_text",
     "values_at",

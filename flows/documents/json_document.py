@@ -53,7 +53,7 @@ def decode_json(body: bytes) -> JsonValue:
             line and column), `NaN` and `Infinity`, a key twice in one object, an unpaired surrogate,
             and nesting deeper than `MAX_DEPTH`.
     """
-    text = _decode_utf8(body)
+    text = decode_utf8(body)
     if not text.strip():
         return None
     repeated: list[_RepeatedKeys] = []
@@ -119,7 +119,12 @@ _TOO_DEEP = f"JSON nested deeper than {MAX_DEPTH} levels"
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def _decode_utf8(body: bytes) -> str:
+def decode_utf8(body: bytes) -> str:
+    """The text of a body, a leading byte order mark skipped.
+
+    Raises:
+        PayloadError: With the position of the first byte that is not UTF-8.
+    """
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from flows.documents.errors import show_path
@@ -24,17 +25,22 @@ def name_columns(paths: Sequence[tuple[str, ...]]) -> tuple[list[str], list[Find
         The names in the same order, none twice, and a warning for each name that needed a suffix
         (`_2`, `_3`...) because another path falls to the same one.
     """
-    natural = [_natural_name(path) for path in paths]
+    return unique_names([_natural_name(path) for path in paths], paths)
+
+
+def unique_names(natural: Sequence[str], paths: Sequence[tuple[str, ...]]) -> tuple[list[str], list[Finding]]:
+    """Names made unique by a suffix, and a warning for each that needed one; `paths` are for people."""
     reserved = set(natural)
     owners: dict[str, tuple[str, ...]] = {}
+    numbers: Counter[str] = Counter()
     names: list[str] = []
     findings: list[Finding] = []
     for path, name in zip(paths, natural, strict=True):
         unique = name
         if name in owners:
-            number = 2
-            while (unique := f"{name}_{number}") in reserved:
-                number += 1
+            numbers[name] += 1
+            while (unique := f"{name}_{numbers[name] + 1}") in reserved:
+                numbers[name] += 1
             reserved.add(unique)
             findings.append(_collision(name, unique, owners[name], path))
         else:

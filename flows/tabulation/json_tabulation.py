@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from flows.tabulation.uniform_records import tabulate_uniform_records
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from flows.documents.json_document import JsonValue
     from flows.tabulation.record_columns import Column, Path, PathNode
 
 UNIFORM_MIN_BYTES = 32_768
@@ -60,7 +62,7 @@ def tabulate_json(
         PayloadError: when the body is not JSON, has no records where `records` leads, or `explode`
             names lists side by side.
     """
-    chain = None if explode is None else _explode_chain(explode)
+    chain = None if explode is None else explode_chain(explode)
     if len(body) >= UNIFORM_MIN_BYTES and not chain:
         table = tabulate_uniform_records(body, records)
         if table is not None:
@@ -73,23 +75,48 @@ def tabulate_exactly(
 ) -> Table:
     """Do what `tabulate_json` does, for any document; `explode` is ordered from the outside in."""
     document = decode_json(body)
-    if records is None:
-        rows, path = find_records(document)
-    else:
-        rows, path = walk_to_records(document, records), tuple(records)
+    rows, path = records_in(document, records)
     # the tree of a large document is heavy; the records are all of it that is needed from here
     del document
-    if not rows:
-        return Table(pl.DataFrame(), show_path(path))
-    root = _survey(rows, explode)
-    columns, height = write_columns(root, rows)
+    return tabulate_records([rows], show_path(path), explode).table
+
+
+def records_in(document: JsonValue, records: Sequence[str] | None) -> tuple[list[Any], tuple[str, ...]]:
+    """The records of a document, where they are said to be or where they are found, and their path."""
+    if records is None:
+        return find_records(document)
+    return walk_to_records(document, records), tuple(records)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsTable:
+    """The table of several lists of records, and how many of its rows each of them made."""
+
+    table: Table
+    heights: tuple[int, ...]
+
+
+def tabulate_records(
+    parts: Sequence[list[Any]], records_at: str, explode: Sequence[Path] | None
+) -> RecordsTable:
+    """One table of the records of all parts, as if they had stood in one list."""
+    if not any(parts):
+        return RecordsTable(Table(pl.DataFrame(), records_at), tuple(0 for _ in parts))
+    root = _survey(parts, explode)
+    columns, heights = write_columns(root, parts)
     names, findings = name_columns([column.path for column in columns])
     findings += _findings_on_lists(root, dict(zip(columns, names, strict=True)), explode or ())
     series = [typed_series(name, column.values) for name, column in zip(names, columns, strict=True)]
-    return Table(pl.DataFrame(series, height=height), show_path(path), tuple(findings))
+    frame = pl.DataFrame(series, height=sum(heights))
+    return RecordsTable(Table(frame, records_at, tuple(findings)), tuple(heights))
 
 
-def _explode_chain(explode: Sequence[Sequence[str]]) -> list[Path]:
+def explode_chain(explode: Sequence[Sequence[str]]) -> list[Path]:
+    """The paths to explode, from the outside in.
+
+    Raises:
+        PayloadError: Where two of them stand side by side.
+    """
     chain = sorted({tuple(path) for path in explode}, key=len)
     if chain and not chain[0]:
         raise PayloadError("explode names an empty path; a path is the keys from the record to a list")
@@ -103,12 +130,12 @@ def _explode_chain(explode: Sequence[Sequence[str]]) -> list[Path]:
     return chain
 
 
-def _survey(rows: list[Any], explode: Sequence[Path] | None) -> PathNode:
+def _survey(parts: Sequence[list[Any]], explode: Sequence[Path] | None) -> PathNode:
     if explode is not None:
-        return survey_records(rows, explode)
-    root = survey_records(rows, ())
+        return survey_records(parts, explode)
+    root = survey_records(parts, ())
     candidates = [node.path for node in root.object_lists()]
-    return survey_records(rows, candidates) if len(candidates) == 1 else root
+    return survey_records(parts, candidates) if len(candidates) == 1 else root
 
 
 def _findings_on_lists(root: PathNode, names: dict[Column, str], explode: Sequence[Path]) -> list[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from flows.documents.errors import PayloadError
 from flows.documents.json_document import compact_json
 
 if TYPE_CHECKING:
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 Path = tuple[str, ...]
 TEXT_KEY = "$"
+MAX_COLUMNS = 5_000
+"""More are not a table but records that differ in all their keys."""
+MAX_PADDING = 50_000_000
+"""Cells left empty because other records have a value there; beyond it memory would be at risk."""
 
 
 @dataclass(slots=True, eq=False)
@@ -67,11 +72,11 @@ class PathNode:
             yield from node.object_lists()
 
 
-def survey_records(records: list[Any], explode: Sequence[Path]) -> PathNode:
+def survey_records(parts: Sequence[list[Any]], explode: Sequence[Path]) -> PathNode:
     """Learn which paths hold objects and lists, over all records and the items of exploded lists.
 
     Args:
-        records: rows as found in the document.
+        parts: rows as found in the documents.
         explode: the lists that will be turned into rows.
 
     Returns:
@@ -80,22 +85,34 @@ def survey_records(records: list[Any], explode: Sequence[Path]) -> PathNode:
     root = PathNode((), is_exploded=True)
     for path in explode:
         root.find(path).is_exploded = True
-    _survey_list(root, records)
+    for records in parts:
+        _survey_list(root, records)
     return root
 
 
-def write_columns(root: PathNode, records: list[Any]) -> tuple[list[Column], int]:
+def write_columns(root: PathNode, parts: Sequence[list[Any]]) -> tuple[list[Column], list[int]]:
     """Write every record as one row, or as one row for each item of its exploded list.
 
+    Args:
+        root: What is known of the records' paths.
+        parts: The records, in as many lists as there are payloads.
+
     Returns:
-        The columns, first seen first, padded to the same length, and the number of rows.
+        The columns, first seen first, padded to the same length, and the number of rows of each part.
+
+    Raises:
+        PayloadError: Where the records have so little in common that a table would be mostly empty.
     """
     writer = _RowWriter(root)
-    height = writer.write_items(root, records, 0)
+    heights: list[int] = []
+    for records in parts:
+        heights.append(writer.write_items(root, records, sum(heights)) if records else 0)
+    height = sum(heights)
     columns = [column for column in writer.columns if column.is_wanted]
+    writer.check_padding(sum(height - len(column.values) for column in columns))
     for column in columns:
         column.values.extend([None] * (height - len(column.values)))
-    return columns, height if columns else 0
+    return columns, heights if columns else [0] * len(heights)
 
 
 def _survey_list(node: PathNode, items: list[Any]) -> None:
@@ -124,6 +141,17 @@ class _RowWriter:
     def __init__(self, root: PathNode) -> None:
         self.columns: list[Column] = []
         self._root = root
+        self._padding = 0
+
+    def check_padding(self, cells: int) -> None:
+        """Count cells that are about to be left empty, and refuse too many."""
+        self._padding += cells
+        if self._padding > MAX_PADDING:
+            message = (
+                f"the records have {len(self.columns):,} different fields, few of them in each: "
+                f"a table of them would hold more than {MAX_PADDING:,} empty cells"
+            )
+            raise PayloadError(message)
 
     def write_items(self, node: PathNode, items: list[Any], first_row: int) -> int:
         """Write the items of an exploded list from a row on; return the number of rows taken."""
@@ -161,7 +189,7 @@ class _RowWriter:
                 continue
             values = column.values
             if len(values) < row:
-                values.extend([None] * (row - len(values)))
+                self._pad(values, row)
             values.append(value)
             written.append(column)
         if record:
@@ -191,15 +219,21 @@ class _RowWriter:
 
     def _append(self, node: PathNode, value: str | bool, row: int) -> Column:
         column = self._column_of(node)
-        column.values.extend([None] * (row - len(column.values)))
+        self._pad(column.values, row)
         column.values.append(value)
         return column
+
+    def _pad(self, values: list[Any], row: int) -> None:
+        self.check_padding(row - len(values))
+        values.extend([None] * (row - len(values)))
 
     def _column_of(self, node: PathNode) -> Column:
         if node.column is None:
             if node.path[-1:] == (TEXT_KEY,):
                 node.column = self._column_of(self._root.find(node.path[:-1]))
             else:
+                if len(self.columns) == MAX_COLUMNS:
+                    raise PayloadError(f"the records have more than {MAX_COLUMNS:,} different fields")
                 node.column = Column(node.path)
                 self.columns.append(node.column)
         node.column.sources.add(node)

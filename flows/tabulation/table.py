@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from flows.tabulation.text_numbers import read_numbers
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
 
@@ -20,11 +24,41 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the records of a payload stand; the keys of the configuration with these names."""
+
+    format: Literal["json", "csv", "xml", "zip"] = "json"
+    records: Sequence[str] | None = None
+    explode: Sequence[Sequence[str]] | None = None
+    columns_from: Sequence[str] | None = None
+    rows_from: Sequence[str] | None = None
+    columnar: Sequence[str] | None = None
+    skip_rows: int = 0
+    max_bytes: int = 512_000_000
+    """Of an archive's documents, unpacked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One payload of those that make a table: a page, or the reply for one of several values."""
+
+    body: bytes = field(repr=False)
+    labels: tuple[tuple[str, str], ...] = ()
+    """Columns, each the same on all of its rows, that tell it from the others."""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """A flat table: rows are records, columns are the leaves of their JSON paths."""
+    """A flat table: rows are records, columns are the leaves of their paths."""
 
     frame: pl.DataFrame
     """Columns are Int64, Float64, Boolean or String; no nested types."""
     records_at: str
     """Where the records were found, for people: `HourlyLmps > HourlyLmp`."""
     findings: tuple[Finding, ...] = ()
+    is_all_text: bool = False
+    """Of a source without types (CSV, XML): every column is the source's text."""
+
+    def typed(self) -> pl.DataFrame:
+        """The frame with numbers as numbers, also where the source has only text for them."""
+        return read_numbers(self.frame) if self.is_all_text else self.frame

@@ -1,0 +1,72 @@
+"""ZIP archives: the documents in them, within a bound."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+
+from flows.documents.errors import PayloadError
+from flows.documents.json_document import body_head
+
+_READABLE = (".csv", ".xml", ".json")
+_ENCRYPTED = 0x1
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One document of an archive."""
+
+    name: str
+    body: bytes = field(repr=False)
+
+    @property
+    def format(self) -> str:
+        """`csv`, `xml` or `json`, after its name."""
+        return self.name.rpartition(".")[2].lower()
+
+
+def archive_members(body: bytes, max_bytes: int) -> tuple[Member, ...]:
+    """The CSV, XML and JSON documents of an archive, in its order; other members are left out.
+
+    Args:
+        body: The archive; an empty body has no members.
+        max_bytes: Of all documents together, unpacked.
+
+    Raises:
+        PayloadError: For anything that is not a sound archive, encrypted documents, none at all, and
+            more than `max_bytes`.
+    """
+    if not body.strip():
+        return ()
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            return _members(archive, max_bytes)
+    except zipfile.BadZipFile as error:
+        head = body_head(body[:800].decode("utf-8", "replace"))
+        raise PayloadError(f"not a sound ZIP archive ({error}); the body begins: {head}") from None
+    except (zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
+        if isinstance(error, PayloadError):
+            raise
+        raise PayloadError(f"a ZIP archive that cannot be unpacked: {error}") from None
+
+
+def _members(archive: zipfile.ZipFile, max_bytes: int) -> tuple[Member, ...]:
+    members: list[Member] = []
+    bytes_left = max_bytes
+    for info in archive.infolist():
+        if not info.filename.lower().endswith(_READABLE):
+            continue
+        if info.flag_bits & _ENCRYPTED:
+            raise PayloadError(f"the document {info.filename} of the ZIP archive is encrypted")
+        with archive.open(info) as document:
+            content = document.read(bytes_left + 1)
+        bytes_left -= len(content)
+        if bytes_left < 0:
+            raise PayloadError(f"the ZIP archive unpacks to more than {max_bytes / 1e6:g} MB")
+        members.append(Member(info.filename, content))
+    if not members:
+        held = ", ".join(archive.namelist()[:5]) or "nothing"
+        raise PayloadError(f"the ZIP archive holds no .csv, .xml or .json document, but {held}")
+    return tuple(members)

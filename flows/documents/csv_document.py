@@ -1,0 +1,62 @@
+"""CSV bytes to a header and rows of text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+from flows.documents.errors import PayloadError
+from flows.documents.json_document import body_head, decode_utf8
+
+# the module's own limit, 128 kB, is less than some sources put into a cell
+_MAX_CELL = 2**31 - 1
+_NOT_CSV = {"<": "XML", "{": "JSON"}
+
+
+def read_csv_rows(body: bytes, skip_rows: int = 0) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns, and the rows, of UTF-8 text; a byte order mark is skipped.
+
+    Empty lines are left out, and so is a last column without a name or any value, which a comma at
+    the end of each line makes. A column without a name is `column_N`, counted from 1.
+
+    Args:
+        body: The payload; an empty one has no columns and no rows.
+        skip_rows: Lines before the header.
+
+    Raises:
+        PayloadError: For invalid UTF-8, another format, quotes that do not pair, and rows that are
+            longer or shorter than the header, with the line.
+    """
+    csv.field_size_limit(_MAX_CELL)
+    text = decode_utf8(body)
+    _refuse_other_formats(text)
+    lines = io.StringIO(text, newline="")
+    for _ in range(skip_rows):
+        lines.readline()
+    reader = csv.reader(lines, strict=True)
+    try:
+        numbered = ((skip_rows + reader.line_num, row) for row in reader if row)
+        header = next(numbered, (0, []))[1]
+        rows = []
+        for line, row in numbered:
+            if len(row) != len(header):
+                raise PayloadError(f"CSV line {line} has {len(row)} cells where the header has {len(header)}")
+            rows.append(row)
+    except csv.Error as error:
+        raise PayloadError(
+            f"invalid CSV at line {skip_rows + reader.line_num}: {error}; the body begins: {body_head(text)}"
+        ) from None
+    if len(header) > 1 and not header[-1] and not any(row[-1] for row in rows):
+        header = header[:-1]
+        rows = [row[:-1] for row in rows]
+    return [name or f"column_{number}" for number, name in enumerate(header, 1)], rows
+
+
+def _refuse_other_formats(text: str) -> None:
+    start = text.lstrip()[:2000]
+    kind = _NOT_CSV.get(start[:1])
+    if kind == "XML" and re.search(r"<(!doctype\s+)?html", start, re.IGNORECASE):
+        kind = "HTML"
+    if kind:
+        raise PayloadError(f"{kind} where CSV was expected: {body_head(text)}")

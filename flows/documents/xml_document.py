@@ -1,0 +1,127 @@
+"""XML bytes to the tree that the same data has as JSON, after the rules of the ISO's service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from xml.parsers import expat
+
+from flows.documents.errors import PayloadError
+from flows.documents.json_document import MAX_DEPTH, body_head
+
+if TYPE_CHECKING:
+    from flows.documents.json_document import JsonValue
+
+# no character of a URI or a name, so that it can stand between the two
+_SEPARATOR = " "
+_HEAD_BYTES = 800
+
+
+@dataclass(slots=True)
+class _Element:
+    name: str
+    fields: dict[str, Any]
+    text: list[str] = field(default_factory=list)
+    has_children: bool = False
+
+    def add(self, name: str, value: Any) -> None:
+        """Put a child beside the others; where one of its name is there, they become a list."""
+        self.has_children = True
+        if name not in self.fields:
+            self.fields[name] = value
+        elif isinstance(self.fields[name], list):
+            self.fields[name].append(value)
+        else:
+            self.fields[name] = [self.fields[name], value]
+
+    def value(self) -> Any:
+        text = "".join(self.text)
+        if not self.fields:
+            return text
+        if text.strip():
+            self.fields["$"] = text.strip() if self.has_children else text
+        return self.fields
+
+
+def decode_xml(body: bytes) -> JsonValue:
+    """Decode a document: `{root: …}`; an empty body is `None`.
+
+    Names lose their namespaces. An attribute `x` is `"@x"`; an element with text alone is that text,
+    exactly as written; the text of one with attributes or children is `"$"`; siblings of one name are
+    a list. Every value is text.
+
+    Raises:
+        PayloadError: For anything that is not XML (with line and column), a document type definition
+            (which could hold entities that grow without bound), and nesting deeper than `MAX_DEPTH`.
+    """
+    if not body.strip():
+        return None
+    builder = _TreeBuilder()
+    parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.characters
+    parser.StartDoctypeDeclHandler = _refuse_document_type
+    try:
+        parser.Parse(body, True)
+    except expat.ExpatError as error:
+        raise PayloadError(_describe(body, error)) from None
+    except _DocumentTypeError:
+        raise PayloadError(_describe_document_type(body)) from None
+    except (LookupError, UnicodeDecodeError) as error:
+        raise PayloadError(f"XML in an encoding that cannot be read: {error}") from None
+    return builder.document
+
+
+class _DocumentTypeError(Exception):
+    """The document declares its own type."""
+
+
+class _TreeBuilder:
+    def __init__(self) -> None:
+        self.document: dict[str, Any] = {}
+        self._open: list[_Element] = []
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise PayloadError(f"XML nested deeper than {MAX_DEPTH} levels")
+        self._open.append(
+            _Element(_local(name), {f"@{_local(key)}": text for key, text in attributes.items()})
+        )
+
+    def end(self, _name: str) -> None:
+        element = self._open.pop()
+        if self._open:
+            self._open[-1].add(element.name, element.value())
+        else:
+            self.document[element.name] = element.value()
+
+    def characters(self, text: str) -> None:
+        self._open[-1].text.append(text)
+
+
+def _local(name: str) -> str:
+    return name.rpartition(_SEPARATOR)[2]
+
+
+def _refuse_document_type(*_: object) -> None:
+    raise _DocumentTypeError
+
+
+def _describe(body: bytes, error: expat.ExpatError) -> str:
+    head = body_head(body[:_HEAD_BYTES].decode("utf-8", "replace"))
+    start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if start != b"<" and b"\x00" not in body[:4]:
+        kind = "JSON" if start in {b"{", b"["} else "text"
+        return f"{kind} where XML was expected: {head}"
+    # expat counts columns from 0
+    where = f"line {error.lineno} column {error.offset + 1}"
+    return f"invalid XML at {where}: {expat.ErrorString(error.code)}; the body begins: {head}"
+
+
+def _describe_document_type(body: bytes) -> str:
+    head = body_head(body[:_HEAD_BYTES].decode("utf-8", "replace"))
+    if b"<html" in body[:_HEAD_BYTES].lower() or b"<!doctype html" in body[:_HEAD_BYTES].lower():
+        return f"HTML where XML was expected: {head}"
+    return f"XML with a document type definition, which is not read: {head}"

@@ -1,0 +1,179 @@
+"""The payloads of one API to one table, as their layout says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import polars as pl
+
+from flows.documents.archive import archive_members
+from flows.documents.csv_document import read_csv_rows
+from flows.documents.errors import PayloadError, show_path
+from flows.documents.json_document import decode_json
+from flows.documents.xml_document import decode_xml
+from flows.tabulation.column_types import MAX_EXACT_INTEGER
+from flows.tabulation.flat_columns import (
+    FlatRows,
+    header_and_rows,
+    lists_side_by_side,
+    tabulate_flat,
+    transposed,
+)
+from flows.tabulation.json_tabulation import (
+    UNIFORM_MIN_BYTES,
+    RecordsTable,
+    explode_chain,
+    records_in,
+    tabulate_records,
+)
+from flows.tabulation.table import Layout, Part, Table
+from flows.tabulation.uniform_records import tabulate_uniform_records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flows.documents.json_document import JsonValue
+
+
+def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
+    """Turn payloads into one flat table, as if their records had stood in one; no value of them is lost.
+
+    JSON and XML: see `tabulate_json` for records, columns and nested lists. CSV, `columns_from` with
+    `rows_from`, and `columnar`: columns by their names; one that a payload lacks is empty on its rows.
+    The labels of the parts are columns in front, but for those that have a column's name already.
+
+    Returns:
+        A frame with one row per record or exploded item; no rows is a frame without columns.
+
+    Raises:
+        PayloadError: When a payload is not what its format says, or has no records where they are said to be.
+    """
+    if layout.format == "zip":
+        return _tabulate_archives(parts, layout)
+    if layout.format == "csv":
+        return _flat(
+            parts, lambda body: transposed(*read_csv_rows(body, layout.skip_rows)), "rows of the file", True
+        )
+    columns_from, rows_from, columnar = layout.columns_from, layout.rows_from, layout.columnar
+    if columns_from is not None and rows_from is not None:
+        return _flat(
+            parts,
+            lambda body: header_and_rows(decode_json(body), columns_from, rows_from),
+            show_path(rows_from),
+            False,
+        )
+    if columnar is not None:
+        return _flat(
+            parts, lambda body: lists_side_by_side(decode_json(body), columnar), show_path(columnar), False
+        )
+    return _tabulate_trees(parts, layout)
+
+
+def _tabulate_trees(parts: Sequence[Part], layout: Layout) -> Table:
+    chain = None if layout.explode is None else explode_chain(layout.explode)
+    if layout.format == "json" and not chain:
+        quick = _tabulate_uniform(parts, layout.records)
+        if quick is not None:
+            return _labelled(quick, parts)
+    decode: Callable[[bytes], JsonValue] = decode_xml if layout.format == "xml" else decode_json
+    found = [records_in(decode(part.body), layout.records) for part in parts]
+    path = next((path for rows, path in found if rows), found[0][1] if found else ())
+    records = tabulate_records([rows for rows, _ in found], show_path(path), chain)
+    if layout.format == "xml":
+        table = records.table
+        as_text = Table(table.frame, table.records_at, table.findings, is_all_text=True)
+        records = RecordsTable(as_text, records.heights)
+    return _labelled(records, parts)
+
+
+def _tabulate_uniform(parts: Sequence[Part], records: Sequence[str] | None) -> RecordsTable | None:
+    """The quick way, where every part can go it and their tables fit together exactly."""
+    if sum(len(part.body) for part in parts) < UNIFORM_MIN_BYTES:
+        return None
+    tables: list[Table] = []
+    for part in parts:
+        table = tabulate_uniform_records(part.body, records)
+        if table is None:
+            return None
+        tables.append(table)
+    frame = tables[0].frame
+    for table in tables[1:]:
+        joined = _appended(frame, table.frame)
+        if joined is None:
+            return None
+        frame = joined
+    heights = tuple(table.frame.height for table in tables)
+    return RecordsTable(Table(frame, tables[0].records_at, tables[0].findings), heights)
+
+
+def _appended(upper: pl.DataFrame, lower: pl.DataFrame) -> pl.DataFrame | None:
+    """One frame above the other, or None where only the source's text could tell what comes out."""
+    if upper.columns != lower.columns:
+        return None
+    columns: list[pl.Series] = []
+    for above, below in zip(upper, lower, strict=True):
+        kinds = {series.dtype for series in (above, below) if series.null_count() < len(series)}
+        if kinds == {pl.Int64, pl.Float64}:
+            if not (_is_exact_as_decimal(above) and _is_exact_as_decimal(below)):
+                return None
+            kinds = {pl.Float64()}
+        if len(kinds) > 1:
+            return None
+        kind = kinds.pop() if kinds else pl.String()
+        columns.append(above.cast(kind).append(below.cast(kind)))
+    return pl.DataFrame(columns)
+
+
+def _is_exact_as_decimal(series: pl.Series) -> bool:
+    if series.dtype != pl.Int64 or series.null_count() == len(series):
+        return True
+    return bool(((series <= MAX_EXACT_INTEGER) & (series >= -MAX_EXACT_INTEGER)).all())
+
+
+def _tabulate_archives(parts: Sequence[Part], layout: Layout) -> Table:
+    members: list[tuple[str, Part]] = []
+    bytes_left = layout.max_bytes
+    for part in parts:
+        for member in archive_members(part.body, bytes_left):
+            bytes_left -= len(member.body)
+            members.append((member.format, Part(member.body, part.labels)))
+    formats = {form for form, _ in members}
+    if len(formats) > 1:
+        raise PayloadError(f"the ZIP archive holds documents of unlike formats: {', '.join(sorted(formats))}")
+    form = formats.pop() if formats else "csv"
+    if not _is_tabular(form):
+        raise PayloadError(f"the ZIP archive holds {form} documents")
+    inner = Layout(form, layout.records, layout.explode, skip_rows=layout.skip_rows)
+    return tabulate([part for _, part in members], inner)
+
+
+def _is_tabular(form: str) -> TypeGuard[Any]:
+    return form in {"csv", "xml", "json"}
+
+
+def _flat(
+    parts: Sequence[Part], read: Callable[[bytes], FlatRows], records_at: str, is_all_text: bool
+) -> Table:
+    rows = [read(part.body) for part in parts]
+    table = tabulate_flat(rows, records_at, is_all_text=is_all_text)
+    return _labelled(RecordsTable(table, tuple(part.height for part in rows)), parts)
+
+
+def _labelled(records: RecordsTable, parts: Sequence[Part]) -> Table:
+    """The table with the parts' labels as columns in front."""
+    table, heights = records.table, records.heights
+    taken = {name.casefold() for name in table.frame.columns}
+    names = [name for name, _ in (parts[0].labels if parts else ()) if name.casefold() not in taken]
+    if not names or not table.frame.height:
+        return table
+    labels = [
+        pl.concat(
+            [
+                pl.repeat(dict(part.labels)[name], height, dtype=pl.String, eager=True)
+                for part, height in zip(parts, heights, strict=True)
+            ]
+        ).alias(name)
+        for name in names
+    ]
+    frame = pl.DataFrame([*labels, *table.frame.get_columns()])
+    return Table(frame, table.records_at, table.findings, table.is_all_text)

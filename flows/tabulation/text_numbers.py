@@ -1,0 +1,34 @@
+"""Numbers in columns of text, for files that have types; the text itself stays what is stored as CSV."""
+
+from __future__ import annotations
+
+import polars as pl
+
+# no leading zeros: 007 is a name, not a number
+_INTEGER = r"^-?(?:0|[1-9][0-9]*)$"
+_DECIMAL = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
+_MAX_SIGNIFICANT_DIGITS = 17
+
+
+def read_numbers(frame: pl.DataFrame) -> pl.DataFrame:
+    """Columns of text in which every value is a number of the same kind become Int64 or Float64.
+
+    A column stays text where it has no value, a number with a leading zero, an integer beyond 64 bits,
+    or a decimal with more digits than a double holds.
+    """
+    return frame.with_columns([_typed(series) for series in frame.get_columns() if series.dtype == pl.String])
+
+
+def _typed(series: pl.Series) -> pl.Series:
+    values = series.drop_nulls()
+    if values.is_empty():
+        return series
+    if values.str.contains(_INTEGER).all():
+        integers = values.str.to_integer(strict=False)
+        return series if integers.null_count() else series.str.to_integer()
+    if not values.str.contains(_DECIMAL).all():
+        return series
+    digits = values.str.replace(r"[eE].*$", "").str.replace_all(r"[-.]", "").str.strip_chars("0")
+    numbers = series.cast(pl.Float64, strict=False)
+    is_exact = (digits.str.len_bytes() <= _MAX_SIGNIFICANT_DIGITS).all() and numbers.is_finite().all()
+    return numbers if is_exact and numbers.null_count() == series.null_count() else series
