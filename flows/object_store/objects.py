@@ -43,7 +43,9 @@ def csv_bytes(frame: pl.DataFrame) -> bytes:
 
     An empty text is a pair of quotes, so that polars reads the same rows back.
     """
-    return frame.write_csv(quote_style="necessary", line_terminator="\n").encode()
+    buffer = io.BytesIO()
+    frame.write_csv(buffer, quote_style="necessary", line_terminator="\n")
+    return buffer.getvalue()
 
 
 def parquet_bytes(frame: pl.DataFrame) -> bytes:

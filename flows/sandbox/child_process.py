@@ -66,8 +66,15 @@ class ChildProcess:
         """Whether the process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+    def start(
+        self, command: Sequence[str], env: Mapping[str, str] | None = None, handed_on: Sequence[int] = ()
+    ) -> None:
         """Start the process; its output goes to its log.
+
+        Args:
+            command: What to run.
+            env: Its environment; ours where not given.
+            handed_on: Open files of ours that it may use by their numbers.
 
         Raises:
             ServerStartError: Where the folder's process belongs to a run that goes on.
@@ -83,6 +90,7 @@ class ChildProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=tuple(handed_on),
                 preexec_fn=functools.partial(_die_with_parent, os.getpid()) if _LIBC else None,  # noqa: PLW1509 - only system calls
             )
         known_as = " ".join((_identity(self._process.pid), _identity(os.getpid())))

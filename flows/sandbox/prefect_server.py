@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import urllib.error
 import urllib.request
@@ -10,9 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from flows.sandbox.child_process import ChildProcess, free_ports
+from flows.sandbox.child_process import ChildProcess
 
 _DRAIN_SECONDS = 10
+_SERVE = """
+import socket, sys, uvicorn
+app = "prefect.server.api.server:create_app"
+config = uvicorn.Config(app, factory=True, log_level="warning", lifespan="on")
+uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
+"""
 
 
 def send_what_is_pending() -> None:
@@ -54,11 +61,12 @@ class EmbeddedPrefectServer:
 
     def start(self) -> None:
         """Start the process; it answers once `wait_until_ready` returns."""
-        (port,) = free_ports(1)
-        self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
-        options = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning", "--lifespan", "on"]
-        self._process.start([*command, *options], env=self._environment())
+        # the socket itself is handed on, since a port that is merely free now may be taken by then
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            number = listener.fileno()
+            command = [sys.executable, "-c", _SERVE, str(number)]
+            self._process.start(command, env=self._environment(), handed_on=[number])
 
     def wait_until_ready(self, timeout_seconds: float = 120) -> None:
         """Wait until the API answers; a new home takes longer, since its database is made first."""

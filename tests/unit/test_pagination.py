@@ -161,12 +161,12 @@ def test_page_numbers_reach_the_last_row(service: PagedService, total: int, kind
         )
 
     service.answer = answer
-    pagination = {
+    paginations: dict[str, dict[str, Any]] = {
         "size": {"kind": "page", "size_param": "size", "size": 4},
         "pages": {"kind": "page", "total_pages": ["_meta", "totalPages"]},
         "neither": {"kind": "page"},
-    }[kind]
-    assert collect(service, pagination, records="data") == list(range(total))
+    }
+    assert collect(service, paginations[kind], records="data") == list(range(total))
     assert ("size" in service.asked[0]) == (kind == "size")
 
 

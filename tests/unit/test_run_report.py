@@ -145,6 +145,7 @@ def test_the_results_have_the_documented_keys() -> None:
         "error",
         "spooled_to",
         "findings",
+        "other_s3_keys",
     ]
 
 

@@ -204,3 +204,17 @@ def test_the_quick_way_is_taken_by_plain_records(records: list[dict[str, Any]]) 
     quick = tabulate_uniform_records(json.dumps(records).encode())
     assert quick is not None
     assert quick.frame.rows(named=True) == records
+
+
+@pytest.mark.parametrize(
+    "last", ["-0", "-0.0", "-0e5", "9007199254740993", "1e-400", "12345678901234567.891"]
+)
+def test_numbers_a_double_would_change_leave_the_quick_way(last: str) -> None:
+    body = ('[{"n": 0.5}, ' + f'{{"n": {last}}}]').encode()
+    exact = tabulate_exactly(body)
+    quick = tabulate_uniform_records(body)
+    assert quick is None or repr(quick.frame.rows()) == repr(exact.frame.rows())
+    # as part of many, past the records that the shape is learned from
+    body = ("[" + '{"n": 0.5},' * 5000 + f'{{"n": {last}}}]').encode()
+    quick = tabulate_uniform_records(body)
+    assert quick is None or repr(quick.frame.rows()) == repr(tabulate_exactly(body).frame.rows())
