@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from flows.catalog_commands import add, catalog
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -28,6 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.command()(catalog)
+app.command()(add)
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="Configuration file instead of the one in the settings.")

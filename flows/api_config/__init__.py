@@ -23,7 +23,7 @@ from flows.api_config.paging import (
     PagePagination,
     Pagination,
 )
-from flows.api_config.problems import ConfigError, Problem
+from flows.api_config.problems import ConfigError, Problem, nearest_word
 from flows.api_config.reply_conditions import ReplyCondition
 from flows.api_config.secrets import ResolvedSecrets, resolve_secrets
 from flows.api_config.selection import check_configuration, select_apis
@@ -71,6 +71,7 @@ __all__ = [
     "explicit_bucket",
     "is_loopback",
     "load_config",
+    "nearest_word",
     "parse_template",
     "resolve_secrets",
     "secret_references",

@@ -1,0 +1,17 @@
+"""DESCRIBE, made easy: what ISO New England offers, and entries for it in the configuration."""
+
+from flows.catalog.config_editing import append_entry, check_entry, fitted_entry
+from flows.catalog.endpoints import Endpoint, endpoints, search
+from flows.catalog.proposals import Proposal, ProposalError, propose_entry
+
+__all__ = [
+    "Endpoint",
+    "Proposal",
+    "ProposalError",
+    "append_entry",
+    "check_entry",
+    "endpoints",
+    "fitted_entry",
+    "propose_entry",
+    "search",
+]

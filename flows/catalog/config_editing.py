@@ -1,0 +1,147 @@
+"""Putting an entry into a configuration file without touching the rest of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flows.api_config import ConfigError, Problem, load_config
+
+
+def fitted_entry(file: Path, entry: dict[str, Any], fixed: Iterable[str] = ()) -> dict[str, Any]:
+    """The entry with a number behind its name and prefix where the file has them already.
+
+    Args:
+        file: The configuration.
+        entry: What is to be added.
+        fixed: Keys whose values stay, since somebody chose them; a clash is then the file's problem.
+
+    Raises:
+        ConfigError: Where the file cannot be used.
+    """
+    apis = load_config(file).apis
+    names = {api.name.casefold() for api in apis}
+    places = {(api.output_folder, api.csv_prefix) for api in apis}
+    fitted = dict(entry)
+    if "name" not in fixed:
+        fitted["name"] = _unique(entry["name"], lambda name: name.casefold() not in names, " ")
+    if not {"output_folder", "csv_prefix"} & set(fixed):
+        folder = entry["output_folder"]
+        fitted["csv_prefix"] = _unique(
+            entry["csv_prefix"], lambda prefix: (folder, prefix) not in places, "_"
+        )
+    return fitted
+
+
+def append_entry(file: Path, entry: dict[str, Any]) -> None:
+    """Add an entry as the last API of a configuration file, once the whole of it is found valid.
+
+    The rest of the file stays as it is written. The file is replaced at once, so that a reader sees
+    the old one or the new one.
+
+    Raises:
+        ConfigError: With all that is wrong; the file is then as it was.
+    """
+    target = file.resolve()
+    before = _read(target)
+    after = _with_entry(before, entry)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise _unwritable(file, error) from None
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            stream.write(after)
+        _validate(temporary, file)
+        shutil.copymode(target, temporary)
+        temporary.replace(target)
+    except OSError as error:
+        raise _unwritable(file, error) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_entry(file: Path, entry: dict[str, Any]) -> None:
+    """Find what would be wrong with the file if the entry were in it; nothing is written to it.
+
+    Raises:
+        ConfigError: With all that is wrong.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / file.name
+        draft.write_text(_with_entry(_read(file), entry), encoding="utf-8", newline="")
+        _validate(draft, file)
+
+
+def _validate(draft: Path, file: Path) -> None:
+    try:
+        load_config(draft)
+    except ConfigError as error:
+        raise ConfigError([replace(problem, where=str(file)) for problem in error.problems]) from None
+
+
+def _read(file: Path) -> str:
+    # load_config tells all that is wrong with a file better than we could
+    load_config(file)
+    return file.read_bytes().decode("utf-8-sig")
+
+
+def _unwritable(file: Path, error: OSError) -> ConfigError:
+    advice = "copy it and name the copy with --config or ENERGY_PIPELINE_CONFIG_FILE"
+    return ConfigError([Problem(str(file), "", f"cannot be written: {error.strerror}", advice)])
+
+
+def _with_entry(text: str, entry: dict[str, Any]) -> str:
+    document = json.loads(text)
+    expected = {**document, "apis": [*document["apis"], entry]}
+    last, closing = _end_of_apis(text)
+    if "\n" in text[last:closing]:
+        # as the last entry stands: its closing brace is as far in as its opening one
+        margin = re.match(r"[ \t]*", text[text.rfind("\n", 0, last) + 1 :])[0]  # type: ignore[index]  # matches ""
+        newline = "\r\n" if "\r\n" in text else "\n"
+        step = "\t" if "\t" in margin else max(len(margin) // 2, 2)
+        written = json.dumps(entry, indent=step, ensure_ascii=False).replace("\n", newline + margin)
+        after = f"{text[:last]},{newline}{margin}{written}{text[last:]}"
+    else:
+        after = f"{text[:last]}, {json.dumps(entry, ensure_ascii=False)}{text[last:]}"
+    return (
+        after if json.loads(after) == expected else json.dumps(expected, indent=2, ensure_ascii=False) + "\n"
+    )
+
+
+def _end_of_apis(text: str) -> tuple[int, int]:
+    """Where the last entry of the list `apis` ends, and where the list does."""
+    decoder = json.JSONDecoder()
+    position = text.index("{") + 1
+    while True:
+        position = _skip(text, position, ",")
+        key, position = decoder.raw_decode(text, position)
+        position = _skip(text, position, ":")
+        if key == "apis":
+            break
+        _, position = decoder.raw_decode(text, position)
+    position = text.index("[", position) + 1
+    while text[position] != "]":
+        _, last = decoder.raw_decode(text, _skip(text, position, ","))
+        position = _skip(text, last, ",")
+    return last, position
+
+
+def _skip(text: str, position: int, separator: str) -> int:
+    while text[position] in f" \t\r\n{separator}":
+        position += 1
+    return position
+
+
+def _unique(text: str, is_free: Callable[[str], bool], separator: str) -> str:
+    numbered = (f"{text}{separator}{number}" for number in itertools.count(2))
+    return text if is_free(text) else next(candidate for candidate in numbered if is_free(candidate))
