@@ -169,8 +169,9 @@ def _linked(asked: CollectionRequest, link: str, page: Page, shown_url: str) -> 
 
 
 def _with_params(request: CollectionRequest, changes: dict[str, object]) -> CollectionRequest:
-    kept = tuple((name, value) for name, value in request.params if name not in changes)
-    return replace(request, params=(*kept, *((name, str(value)) for name, value in changes.items())))
+    changed = {name: str(value) for name, value in changes.items()}
+    params = [(name, changed.pop(name, value)) for name, value in request.params]
+    return replace(request, params=(*params, *changed.items()))
 
 
 def _page(api: ApiConfig, payload: Payload, last: Page | None) -> Page:

@@ -63,7 +63,8 @@ def test_an_endpoint_may_be_written_as_people_do(written: str) -> None:
          {"dates": {"unit": "hour", "timezone": "America/New_York"}}),
         ("/monthlylmpindex/year/{year}", {}, "/monthlylmpindex/year/{start:%Y}",
          {"dates": {"unit": "year", "timezone": "America/New_York"}}),
-        ("/fiveminutelmp/current/locationType/LOAD ZONE", {}, "/fiveminutelmp/current/locationType/LOAD%20ZONE", {}),
+        ("/fiveminutelmp/current/locationType/LOAD ZONE", {},
+         "/fiveminutelmp/current/locationType/LOAD%20ZONE", {}),
     ],
 )  # fmt: skip
 def test_parameters_become_dates_values_or_stay_as_written(
@@ -104,10 +105,10 @@ def test_any_other_url_gets_a_plain_entry() -> None:
 
 STYLES = {
     "as shipped": json.dumps({"$schema": "x", "apis": [OLD]}, indent=2) + "\n",
-    "four spaces, windows": json.dumps({"apis": [OLD], "defaults": {"max_attempts": 2}}, indent=4).replace("\n", "\r\n"),
+    "windows": json.dumps({"apis": [OLD], "defaults": {"enabled": True}}, indent=4).replace("\n", "\r\n"),
     "tabs": json.dumps({"apis": [OLD]}, indent="\t"),
     "one line": json.dumps({"apis": [OLD]}),
-    "an entry a line": '{"defaults": {"headers": {"A": "]"}},\n "apis": [\n  ' + json.dumps(OLD) + "\n ]\n}\n",
+    "an entry a line": '{"defaults": {"headers": {"A": "]"}},\n "apis": [\n  ' + json.dumps(OLD) + "\n ]}\n",
 }  # fmt: skip
 
 

@@ -50,7 +50,7 @@ class Values:
 
 def built(kind: RecordType, values: Values, *, items: int, with_optional: bool, as_list: bool) -> Any:
     """A value of a type: lists of `items` items, or one item alone as an object."""
-    options = {"items": items, "with_optional": with_optional, "as_list": as_list}
+    options: Any = {"items": items, "with_optional": with_optional, "as_list": as_list}
     if isinstance(kind, ListOf):
         if not as_list and items == 1:
             return built(kind.item, values, **options)
@@ -120,7 +120,8 @@ def test_records_with_and_without_optional_fields_and_lists_stand_side_by_side(s
         for items in (2, 1, 0)
         for with_optional in (True, False)
     ]
-    for empty in ("", {}, None):
+    nothings: list[Any] = ["", {}, None]
+    for empty in nothings:
         emptied = built(record, values, items=0, with_optional=True, as_list=True)
         variants.append(_with_lists_as(emptied, empty))
     assert_nothing_is_lost({schema: {"Inner": variants}}, at_least_rows=len(variants))

@@ -1,0 +1,1 @@
+"""Services on this machine that behave as energy data providers do, for the shipped examples."""
