@@ -93,8 +93,13 @@ def validate(
     """Check the configuration and the variables it refers to. Exit 0: valid; 1: a probe failed; 2: not."""
     pipeline = _pipeline(config, bucket, profile, region)
     if probe:
+        from flows.terminal_report import waiting
+
         _prepare_prefect()
-    report = pipeline.probe_access() if probe else pipeline.validate_configuration()
+        with waiting("asking the APIs and the bucket"):
+            report = pipeline.probe_access()
+    else:
+        report = pipeline.validate_configuration()
     probes = report.get("probes", [])
     if as_json:
         _print_json(report)

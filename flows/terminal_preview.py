@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 if TYPE_CHECKING:
     from flows.access_probe import ProbeResult
     from flows.api_preview import ApiPreview
 
-_MAX_CELL = 60
+_MAX_CELL = 40
 
 
 def print_preview(preview: ApiPreview, console: Console | None = None) -> None:
@@ -23,14 +21,17 @@ def print_preview(preview: ApiPreview, console: Console | None = None) -> None:
     said = [
         preview["api_name"],
         f"asked: {_shown_urls(preview['source_urls'])}",
-        f"got: {preview['bytes']:,} bytes in {preview['requests']} requests",
+        f"got: {preview['bytes']:,} bytes; requests: {preview['requests']}",
         f"records found at: {preview['records_at']}",
         f"table: {preview['rows']:,} rows, {len(preview['columns'])} columns",
     ]
     for line in said:
         console.print(escape(line), highlight=False, soft_wrap=True)
     if preview["columns"]:
-        console.print(_columns(preview))
+        console.print()
+        for line in _column_lines(preview):
+            console.print(escape(line), highlight=False, no_wrap=True, overflow="ellipsis")
+        console.print()
     for finding in preview["findings"]:
         console.print(f"note: {escape(finding)}", highlight=False, soft_wrap=True)
     console.print("nothing was stored")
@@ -46,23 +47,19 @@ def print_probes(probes: Iterable[ProbeResult], console: Console | None = None) 
         )
 
 
-def _columns(preview: ApiPreview) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("column", overflow="fold")
-    table.add_column("type", no_wrap=True)
-    table.add_column("empty", justify="right", no_wrap=True)
-    rows = preview["first_rows"]
-    for number in range(1, len(rows) + 1):
-        table.add_column(f"row {number}", overflow="ellipsis", no_wrap=True)
+def _column_lines(preview: ApiPreview) -> Iterator[str]:
+    """A line for each column; what a reader copies into a configuration is never cut short."""
+    width = max(len(column["name"]) for column in preview["columns"])
+    shown = f"first {len(preview['first_rows'])} rows"
+    yield f"{'column':{width}}  {'type':7}  {'empty':>7}  {shown}"
     for column in preview["columns"]:
-        cells = [_cell(row[column["name"]]) for row in rows]
-        table.add_row(escape(column["name"]), column["type"], f"{column['empty']:,}", *cells)
-    return table
+        cells = " | ".join(_cell(row[column["name"]]) for row in preview["first_rows"])
+        yield f"{column['name']:{width}}  {column['type']:7}  {column['empty']:>7,}  {cells}".rstrip()
 
 
 def _cell(value: object) -> str:
     text = "" if value is None else str(value)
-    return escape(text if len(text) <= _MAX_CELL else text[:_MAX_CELL] + "…")
+    return text if len(text) <= _MAX_CELL else text[:_MAX_CELL] + "…"
 
 
 def _shown_urls(urls: list[str]) -> str:

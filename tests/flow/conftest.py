@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +18,8 @@ from prefect.settings import (
 
 from flows.integration import EnergyDataPipelineIntegration
 from flows.sandbox.prefect_server import EmbeddedPrefectServer
+
+RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -36,3 +41,26 @@ def pipeline_on(
     """Makes a pipeline for a configuration file that stores into the test's own bucket."""
     monkeypatch.chdir(tmp_path)
     return lambda config_file: EnergyDataPipelineIntegration(config_file, bucket)
+
+
+@pytest.fixture
+def run_command(aws_environment: None, tmp_path: Path) -> RunCommand:
+    """Runs `energy-pipeline` in an empty folder of its own."""
+
+    def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "flows", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "NO_COLOR": "1", **variables},
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
+
+    return run
+
+
+@pytest.fixture
+def on_prefect_server(prefect_server: EmbeddedPrefectServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in prefect_server.client_settings.items():
+        monkeypatch.setenv(name, value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -14,36 +13,12 @@ from pathlib import Path
 import pytest
 
 from flows.sandbox import faults
-from flows.sandbox.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import IsoneSandbox, eventually
+from tests.flow.conftest import RunCommand
 from tests.flow.processes import processes_that_mention
 
 WriteConfig = Callable[..., Path]
-RunCommand = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def run_command(aws_environment: None, tmp_path: Path) -> RunCommand:
-    """Runs `energy-pipeline` in an empty folder of its own."""
-
-    def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "flows", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "NO_COLOR": "1", **variables},
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
-
-    return run
-
-
-@pytest.fixture
-def on_prefect_server(prefect_server: EmbeddedPrefectServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in prefect_server.client_settings.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.usefixtures("on_prefect_server")

@@ -23,7 +23,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import Log, TaskRun
 
-from flows import collection_tasks
+from flows import collection_tasks, object_outputs
 from flows.integration import EnergyDataPipelineIntegration
 from flows.run_report import ApiResult, RunResults
 from flows.sandbox import faults
@@ -287,7 +287,7 @@ def test_a_fault_of_ours_is_retried_within_the_apis_attempts_and_leaves_its_trac
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(collection_tasks.collect_and_store, "retry_delay_seconds", [0.1, 0.1])
-    monkeypatch.setattr(collection_tasks, "storable_objects", broken)
+    monkeypatch.setattr(object_outputs, "csv_bytes", broken)
     config_file = write_config(
         isone.api("broken", "genfuelmix/current", max_attempts=2),
         isone.api("empty", "genfuelmix/day/20991231"),
