@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_MAX_STEP = 100
 TOP_OF_DOCUMENT = "top of the document"
 
 
@@ -18,4 +19,8 @@ def show_path(path: Sequence[str | int]) -> str:
     """Write a path for people: keys as they are, list positions (from 0) in brackets."""
     if not path:
         return TOP_OF_DOCUMENT
-    return " > ".join(f"[{step}]" if isinstance(step, int) else step for step in path)
+    return " > ".join(f"[{step}]" if isinstance(step, int) else _shortened(step) for step in path)
+
+
+def _shortened(step: str) -> str:
+    return step if len(step) <= _MAX_STEP else step[:_MAX_STEP] + "…"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from flows.documents.errors import show_path
+from flows.documents.errors import PayloadError, show_path
 from flows.tabulation.table import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MAX_NAME_LENGTH = 5_000
 VALUE_COLUMN = "value"
 """The column of rows that are values rather than objects, and of a record's own `$`."""
 
@@ -24,6 +25,9 @@ def name_columns(paths: Sequence[tuple[str, ...]]) -> tuple[list[str], list[Find
     Returns:
         The names in the same order, none twice, and a warning for each name that needed a suffix
         (`_2`, `_3`...) because another path falls to the same one.
+
+    Raises:
+        PayloadError: For a name longer than any table's.
     """
     return unique_names([_natural_name(path) for path in paths], paths)
 
@@ -50,6 +54,9 @@ def unique_names(natural: Sequence[str], paths: Sequence[tuple[str, ...]]) -> tu
 
 
 def _natural_name(path: tuple[str, ...]) -> str:
+    length = sum(map(len, path))
+    if length > MAX_NAME_LENGTH:
+        raise PayloadError(f"the field at {show_path(path)} would make a name of {length:,} characters")
     steps = (step.removeprefix("@") or step for step in path if step != "$")
     return "_".join(steps) or VALUE_COLUMN
 

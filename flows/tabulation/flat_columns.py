@@ -10,8 +10,9 @@ import polars as pl
 from flows.documents.errors import PayloadError, show_path
 from flows.documents.json_document import compact_json
 from flows.documents.record_search import walk_to_records
-from flows.tabulation.column_names import unique_names
+from flows.tabulation.column_names import MAX_NAME_LENGTH, unique_names
 from flows.tabulation.column_types import typed_series
+from flows.tabulation.record_columns import MAX_COLUMNS, MAX_PADDING, MAX_REPEATED_CHARACTERS
 from flows.tabulation.table import Table
 
 if TYPE_CHECKING:
@@ -32,7 +33,15 @@ class FlatRows:
 
 
 def transposed(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> FlatRows:
-    """Rows as columns; every row is as long as there are names."""
+    """Rows as columns; every row is as long as there are names.
+
+    Raises:
+        PayloadError: For more columns than a table has.
+    """
+    if len(names) > MAX_COLUMNS:
+        raise PayloadError(f"{len(names):,} columns are more than a table has")
+    if any(len(name) > MAX_NAME_LENGTH for name in names):
+        raise PayloadError(f"a column has a name of more than {MAX_NAME_LENGTH:,} characters")
     return FlatRows(names, list(zip(*rows, strict=True)) if rows else [()] * len(names), len(rows))
 
 
@@ -81,6 +90,9 @@ def lists_side_by_side(document: JsonValue, columnar: Sequence[str]) -> FlatRows
     if not lists:
         raise PayloadError(f"the object at {where} holds no lists")
     (height,) = lengths
+    single = sum(len(str(value)) for value in found[0].values() if not isinstance(value, list))
+    if single * height > MAX_REPEATED_CHARACTERS:
+        raise PayloadError(f"the single values at {where} are too long to stand on {height:,} rows")
     columns = [lists.get(name, [value] * height) for name, value in found[0].items()]
     return FlatRows(list(found[0]), columns, height)
 
@@ -107,6 +119,8 @@ def tabulate_flat(parts: Sequence[FlatRows], records_at: str, *, is_all_text: bo
         height += part.height
     if not height:
         return Table(pl.DataFrame(), records_at, is_all_text=is_all_text)
+    if len(values) > MAX_COLUMNS or len(values) * height - sum(map(len, values.values())) > MAX_PADDING:
+        raise PayloadError(f"{len(values):,} columns in all, too many or too empty for one table")
     # names are taken as they are: "@" and "$" mean nothing here
     names, findings = unique_names([name for name, _ in values], [(name,) for name, _ in values])
     series = []

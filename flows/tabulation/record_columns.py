@@ -17,6 +17,8 @@ MAX_COLUMNS = 5_000
 """More are not a table but records that differ in all their keys."""
 MAX_PADDING = 50_000_000
 """Cells left empty because other records have a value there; beyond it memory would be at risk."""
+MAX_REPEATED_CHARACTERS = 500_000_000
+"""Of texts that exploding a list repeats on each of its rows, alike."""
 
 
 @dataclass(slots=True, eq=False)
@@ -142,6 +144,7 @@ class _RowWriter:
         self.columns: list[Column] = []
         self._root = root
         self._padding = 0
+        self._repeated = 0
 
     def check_padding(self, cells: int) -> None:
         """Count cells that are about to be left empty, and refuse too many."""
@@ -170,6 +173,7 @@ class _RowWriter:
         written: list[Column] = []
         rows = self._write_fields(node, record, row, written)
         if rows > 1:
+            self._check_repetition(written, rows - 1)
             for column in written:
                 column.values.extend([column.values[-1]] * (rows - 1))
         return rows
@@ -222,6 +226,15 @@ class _RowWriter:
         self._pad(column.values, row)
         column.values.append(value)
         return column
+
+    def _check_repetition(self, columns: list[Column], times: int) -> None:
+        self._repeated += times * sum(len(str(column.values[-1])) for column in columns)
+        if self._repeated > MAX_REPEATED_CHARACTERS:
+            message = (
+                f"exploding a list would repeat more than {MAX_REPEATED_CHARACTERS:,} characters of the "
+                'records it stands in; "explode": [] keeps lists in their columns'
+            )
+            raise PayloadError(message)
 
     def _pad(self, values: list[Any], row: int) -> None:
         self.check_padding(row - len(values))
