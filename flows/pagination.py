@@ -208,8 +208,9 @@ def _content(api: ApiConfig, body: bytes) -> tuple[Sequence[Any], JsonValue]:
 
 
 def _text_at(page: Page, path: Sequence[str]) -> str | None:
-    found = [value for value in values_at(page.document, path) if isinstance(value, str) and value.strip()]
-    return found[0] if found else None
+    scalars = [value for value in values_at(page.document, path) if isinstance(value, str | int)]
+    texts = [str(value) for value in scalars if not isinstance(value, bool)]
+    return next((text for text in texts if text.strip()), None)
 
 
 def _number_at(page: Page, path: Sequence[str], shown_url: str) -> int:

@@ -28,7 +28,7 @@ class ReplyCondition(BaseModel):
     )
     """The HTTP status, or several."""
     at: Path | None = None
-    """Keys down to a place that holds something (not null, "", {}, [], false); lists are entered."""
+    """Keys down to a place that holds something (not null, "", {}, [], false, 0); lists are entered."""
     equals: Annotated[Scalars, Field(min_length=1)] | None = None
     """What is to stand there, or several of which one is; compared as text."""
     contains: Annotated[str, Field(min_length=1)] | None = None

@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+import msgspec
+
 from flows.documents.errors import PayloadError, show_path
 
 if TYPE_CHECKING:
@@ -21,6 +23,11 @@ _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _CUT_TOKEN = re.compile(r"t(ru?)?|f(a(ls?)?)?|n(ul?)?|-|\.|[eE][+-]?|\\?u?[0-9a-fA-F]{0,3}")
 
 
+_SPACE_BEFORE_COLON = re.compile(rb'"[ \t\r\n]+:')
+_NEGATIVE_ZERO = re.compile(rb"-0(?![0-9.eE])")
+_UNDECIDED = object()
+
+
 class IntegerText(str):
     """An integer as written in the source."""
 
@@ -33,6 +40,9 @@ class DecimalText(str):
     __slots__ = ()
 
 
+_DECODER = msgspec.json.Decoder(float_hook=DecimalText)
+
+
 class _RepeatedKeys(list[tuple[str, Any]]):
     """The pairs of an object that holds a key twice."""
 
@@ -41,8 +51,8 @@ class _NotJsonConstantError(Exception):
     """NaN or Infinity, which Python's parser would let pass."""
 
 
-JsonValue: TypeAlias = "dict[str, Any] | list[Any] | str | bool | None"
-"""Strings are `str` itself; numbers are its two subclasses above."""
+JsonValue: TypeAlias = "dict[str, Any] | list[Any] | str | int | bool | None"
+"""Strings are `str` itself; numbers are its two subclasses above, or `int` where that is as written."""
 
 
 def decode_json(body: bytes) -> JsonValue:
@@ -53,6 +63,25 @@ def decode_json(body: bytes) -> JsonValue:
             line and column), `NaN` and `Infinity`, a key twice in one object, an unpaired surrogate,
             and nesting deeper than `MAX_DEPTH`.
     """
+    document = _decode_quickly(body)
+    return _decode_exactly(body) if document is _UNDECIDED else document
+
+
+def _decode_quickly(body: bytes) -> Any:
+    """Decode what is beyond doubt: no key stands twice in it, and every integer is as written."""
+    if _SPACE_BEFORE_COLON.search(body) or (b"-0" in body and _NEGATIVE_ZERO.search(body)):
+        return _UNDECIDED
+    try:
+        document = _DECODER.decode(body)
+    except (ValueError, RecursionError):
+        # the exact way knows whether it is wrong, and tells the reader how
+        return _UNDECIDED
+    depth, keys = _depth_and_keys(document)
+    # a key that stands twice is one key less, and text that looks like a key's end one more
+    return document if depth <= MAX_DEPTH and body.count(b'":') == keys else _UNDECIDED
+
+
+def _decode_exactly(body: bytes) -> JsonValue:
     text = decode_utf8(body)
     if not text.strip():
         return None
@@ -87,6 +116,9 @@ def decode_json(body: bytes) -> JsonValue:
     return document
 
 
+_CONTAINERS = {dict, list, _RepeatedKeys}
+
+
 def compact_json(value: JsonValue) -> str:
     """Write a value back as JSON on one line, numbers as in the source, non-ASCII kept."""
     if isinstance(value, dict):
@@ -99,7 +131,7 @@ def compact_json(value: JsonValue) -> str:
     return source_text(value)
 
 
-def source_text(value: str | bool | None) -> str:
+def source_text(value: str | int | bool | None) -> str:
     """Write a scalar as in the source, strings without their quotes."""
     if value is None:
         return "null"
@@ -161,17 +193,24 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _refuse_deep_nesting(document: JsonValue) -> None:
-    level = [document] if isinstance(document, (dict, list)) else []
-    for _ in range(MAX_DEPTH):
+    if _depth_and_keys(document)[0] > MAX_DEPTH:
+        raise PayloadError(_TOO_DEEP)
+
+
+def _depth_and_keys(document: JsonValue) -> tuple[int, int]:
+    """How deep lists and objects are nested, up to one level too many, and how many keys there are."""
+    keys = depth = 0
+    level: list[Any] = [document] if isinstance(document, (dict, list)) else []
+    while level and depth <= MAX_DEPTH:
+        depth += 1
+        keys += sum(len(container) for container in level if isinstance(container, dict))
         level = [
             item
             for container in level
             for item in (container.values() if isinstance(container, dict) else container)
-            if isinstance(item, (dict, list))
+            if type(item) in _CONTAINERS
         ]
-        if not level:
-            return
-    raise PayloadError(_TOO_DEEP)
+    return depth, keys
 
 
 def _refuse_repeated_key(document: JsonValue) -> None:

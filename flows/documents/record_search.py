@@ -79,8 +79,8 @@ def values_at(document: JsonValue, path: Sequence[str]) -> list[Any]:
 
 
 def _is_empty(value: JsonValue) -> bool:
-    # false is a value; numbers are texts here, so that 0 is one too
-    return not value and value is not False
+    # false and 0 are values
+    return value is None or value == "" or value == [] or value == {}
 
 
 def _shorten(value: JsonValue) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flows.api_config import ApiConfig, ReplyCondition
 from flows.documents import (
+    IntegerText,
     JsonValue,
     PayloadError,
     archive_members,
@@ -119,8 +120,12 @@ def _is_meant(value: JsonValue, condition: ReplyCondition) -> bool:
         return False
     if condition.contains is not None and condition.contains.casefold() not in _shown(value).casefold():
         return False
-    # false is something to be found where it is asked for by name
-    return bool(value) or condition.equals is not None
+    # false and 0 are something to be found where they are asked for by name
+    return condition.equals is not None or _is_something(value)
+
+
+def _is_something(value: JsonValue) -> bool:
+    return int(value) != 0 if isinstance(value, int | IntegerText) else bool(value)
 
 
 def _shown(value: JsonValue) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from types import NoneType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -25,7 +25,7 @@ _SHORTEST_IN_DOUBT = 16
 _INT64_LONGEST_TEXT = 20
 
 
-def typed_series(name: str, values: Sequence[str | bool | None]) -> pl.Series:
+def typed_series(name: str, values: Sequence[str | int | bool | None]) -> pl.Series:
     """Give a column the narrowest type that holds each of its values exactly.
 
     Integers are Int64; with decimals among them Float64; all true/false Boolean. Everything else is
@@ -33,6 +33,19 @@ def typed_series(name: str, values: Sequence[str | bool | None]) -> pl.Series:
     bits, integers beyond 2**53 among decimals, decimals of more than 17 significant digits (zeros
     at either end not counted) that are not exactly a double, or beyond the range of one.
     """
+    kinds = set(map(type, values)) - {NoneType}
+    if kinds == {int}:
+        integers = [value for value in values if isinstance(value, int)]
+        low, high = min(integers), max(integers)
+        if low >= -MAX_INTEGER - 1 and high <= MAX_INTEGER:
+            return pl.Series(name, values, dtype=pl.Int64)
+    if int in kinds:
+        # beside others, or beyond 64 bits: the text tells what to make of it
+        values = [IntegerText(value) if type(value) is int else value for value in values]
+    return _series_of_texts(name, values)
+
+
+def _series_of_texts(name: str, values: Sequence[Any]) -> pl.Series:
     kinds = set(map(type, values)) - {NoneType}
     series: pl.Series | None = None
     if kinds == {bool}:

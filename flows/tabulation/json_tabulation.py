@@ -13,6 +13,7 @@ from flows.documents.json_document import decode_json
 from flows.documents.record_search import find_records, walk_to_records
 from flows.tabulation.column_names import name_columns
 from flows.tabulation.column_types import typed_series
+from flows.tabulation.plain_records import plain_columns
 from flows.tabulation.record_columns import survey_records, write_columns
 from flows.tabulation.table import Finding, Table
 from flows.tabulation.uniform_records import tabulate_uniform_records
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flows.documents.json_document import JsonValue
-    from flows.tabulation.record_columns import Column, Path, PathNode
+    from flows.tabulation.plain_records import plain_columns
+from flows.tabulation.record_columns import Column, Path, PathNode
 
 UNIFORM_MIN_BYTES = 32_768
 """Below this, deriving a typed decoder costs more than it saves."""
@@ -102,10 +104,15 @@ def tabulate_records(
     """One table of the records of all parts, as if they had stood in one list."""
     if not any(parts):
         return RecordsTable(Table(pl.DataFrame(), records_at), tuple(0 for _ in parts))
-    root = _survey(parts, explode)
-    columns, heights = write_columns(root, parts)
-    names, findings = name_columns([column.path for column in columns])
-    findings += _findings_on_lists(root, dict(zip(columns, names, strict=True)), explode or ())
+    plain = None if explode else plain_columns([record for records in parts for record in records])
+    if plain is not None:
+        columns, heights = plain, [len(records) for records in parts]
+        names, findings = name_columns([column.path for column in columns])
+    else:
+        root = _survey(parts, explode)
+        columns, heights = write_columns(root, parts)
+        names, findings = name_columns([column.path for column in columns])
+        findings += _findings_on_lists(root, dict(zip(columns, names, strict=True)), explode or ())
     series = [typed_series(name, column.values) for name, column in zip(names, columns, strict=True)]
     frame = pl.DataFrame(series, height=sum(heights))
     return RecordsTable(Table(frame, records_at, tuple(findings)), tuple(heights))

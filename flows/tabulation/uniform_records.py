@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import operator
 import re
 from types import NoneType
@@ -45,8 +46,6 @@ _NUMBER_PICTURE = bytes(
 )
 _LONG_DIGITS = re.compile(rb"[0-9.]{%d,}" % (MAX_SIGNIFICANT_DIGITS + 1))
 _MAX_NUMBER_LENGTH = 100
-# an integer without a sign, but the double -0.0 to a decoder of decimals
-_NEGATIVE_ZERO = re.compile(rb"-0(?![0-9.eE])")
 
 
 Shape: TypeAlias = "tuple[tuple[Path, frozenset[type]], ...]"
@@ -198,9 +197,10 @@ def _typed_series(name: str, kinds: frozenset[type], values: list[Any]) -> pl.Se
     if bool in kinds:
         return pl.Series(name, values, dtype=pl.Boolean)
     if float in kinds:
-        # integers among them came as floats, exactly below 2**53
+        # integers among them came as floats: exact below 2**53, but for a "-0", which is no -0.0
         decimals = pl.Series(name, values, dtype=pl.Float64)
-        return decimals if (decimals.abs() < MAX_EXACT_INTEGER).all() else None
+        is_exact = (decimals.abs() < MAX_EXACT_INTEGER).all() and not (1 / decimals == -math.inf).any()
+        return decimals if is_exact else None
     if int not in kinds:
         return pl.Series(name, values, dtype=pl.String)
     found = set(map(type, values)) - {NoneType}
@@ -218,7 +218,7 @@ def _typed_series(name: str, kinds: frozenset[type], values: list[Any]) -> pl.Se
 def _numbers_fit_doubles(body: bytes) -> bool:
     """Rule out numbers that typed decoding would round or flush to zero without a word."""
     picture = body.translate(_NUMBER_PICTURE)
-    if b"e-000" in picture or (b" -0 " in picture and _NEGATIVE_ZERO.search(body)):
+    if b"e-000" in picture:
         return False
     if b"0" * (MAX_SIGNIFICANT_DIGITS + 1) not in picture:
         return True

@@ -153,7 +153,7 @@ LEAVES = {
     "text": st.text(max_size=6),
     "integer": st.integers(-(2**64), 2**64) | st.integers(-3, 3),
     "number": st.integers(-3, 3) | st.integers(2**53 - 2, 2**53 + 2) | FLOATS,
-    "short": st.integers(-3, 3) | st.floats(-100, 100).map(lambda value: round(value, 2)),
+    "short": st.integers(-3, 3) | st.floats(-100, 100).map(lambda value: round(value, 2) or 0.0),
     "flag": st.booleans(),
     "maybe": st.none() | st.text(max_size=3),
     "perhaps": st.none() | st.integers(0, 9),

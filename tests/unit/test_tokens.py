@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -168,7 +169,8 @@ def test_a_token_is_kept_until_it_expires(
     service: TokenService, monkeypatch: pytest.MonkeyPatch, lifetime: Any, grants: int
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("flows.http_collector.tokens.time.monotonic", lambda: clock[0])
+    # this module's clock alone: the server's thread goes on by its own
+    monkeypatch.setattr("flows.http_collector.tokens.time", SimpleNamespace(monotonic=lambda: clock[0]))
     service.reply = lambda token: JSONResponse({"access_token": token, "expires_in": lifetime})
     collector, (first, second) = collector_for(service, "a", "b", auth=password_auth(service))
     with collector:
