@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from flows.documents.errors import PayloadError
 from flows.documents.json_document import MAX_DEPTH, body_head
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flows.documents.json_document import JsonValue
 
-# no character of a URI or a name, so that it can stand between the two
-_SEPARATOR = " "
+# as ElementTree has it, between a namespace and a name
+_SEPARATOR = "}"
 _HEAD_BYTES = 800
 
 
@@ -23,16 +27,6 @@ class _Element:
     fields: dict[str, Any]
     text: list[str] = field(default_factory=list)
     has_children: bool = False
-
-    def add(self, name: str, value: Any) -> None:
-        """Put a child beside the others; where one of its name is there, they become a list."""
-        self.has_children = True
-        if name not in self.fields:
-            self.fields[name] = value
-        elif isinstance(self.fields[name], list):
-            self.fields[name].append(value)
-        else:
-            self.fields[name] = [self.fields[name], value]
 
     def value(self) -> Any:
         text = "".join(self.text)
@@ -56,6 +50,55 @@ def decode_xml(body: bytes) -> JsonValue:
     """
     if not body.strip():
         return None
+    if b"<!DOCTYPE" not in body and b"\x00" not in body[:4]:
+        # the same tree, made in C; it would read a document type too, so that is left to the other way
+        with contextlib.suppress(ET.ParseError, LookupError, ValueError):
+            root = ET.fromstring(body)  # noqa: S314 - without a document type there are no entities
+            return {_local_name(root.tag): _value_of(root, 1)}
+    return _decode_carefully(body)
+
+
+def _value_of(element: ET.Element, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise _TooDeepError
+    text = element.text or ""
+    if not len(element) and not element.attrib:
+        return text
+    fields = _attribute_fields(element.attrib)
+    for child in element:
+        _add_child(fields, _local_name(child.tag), _value_of(child, depth + 1))
+        if child.tail:
+            text += child.tail
+    if text.strip():
+        fields["$"] = text.strip() if len(element) else text
+    return fields
+
+
+def _attribute_fields(attributes: Mapping[str, str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for key, text in attributes.items():
+        name = f"@{_local_name(key)}"
+        # of two namespaces' attributes of one name, the second keeps its namespace
+        fields[f"@{key.removeprefix('{')}" if name in fields else name] = text
+    return fields
+
+
+def _add_child(fields: dict[str, Any], name: str, value: Any) -> None:
+    """Put a child beside the others; where one of its name is there, they become a list."""
+    if name not in fields:
+        fields[name] = value
+    elif isinstance(fields[name], list):
+        fields[name].append(value)
+    else:
+        fields[name] = [fields[name], value]
+
+
+def _local_name(tag: str) -> str:
+    return tag.rpartition(_SEPARATOR)[2]
+
+
+def _decode_carefully(body: bytes) -> JsonValue:
+    """Decode with every mistake told by its place, and nothing declared by the document obeyed."""
     builder = _TreeBuilder()
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
     parser.buffer_text = True
@@ -74,6 +117,10 @@ def decode_xml(body: bytes) -> JsonValue:
     return builder.document
 
 
+class _TooDeepError(ValueError):
+    """More levels than a document may have; the careful way says so."""
+
+
 class _DocumentTypeError(Exception):
     """The document declares its own type."""
 
@@ -86,23 +133,18 @@ class _TreeBuilder:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._open) >= MAX_DEPTH:
             raise PayloadError(f"XML nested deeper than {MAX_DEPTH} levels")
-        self._open.append(
-            _Element(_local(name), {f"@{_local(key)}": text for key, text in attributes.items()})
-        )
+        self._open.append(_Element(_local_name(name), _attribute_fields(attributes)))
 
     def end(self, _name: str) -> None:
         element = self._open.pop()
         if self._open:
-            self._open[-1].add(element.name, element.value())
+            self._open[-1].has_children = True
+            _add_child(self._open[-1].fields, element.name, element.value())
         else:
             self.document[element.name] = element.value()
 
     def characters(self, text: str) -> None:
         self._open[-1].text.append(text)
-
-
-def _local(name: str) -> str:
-    return name.rpartition(_SEPARATOR)[2]
 
 
 def _refuse_document_type(*_: object) -> None:

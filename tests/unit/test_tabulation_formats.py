@@ -7,6 +7,7 @@ import json
 import zipfile
 import zlib
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 import polars as pl
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.documents import PayloadError, decode_xml
+from flows.documents.xml_document import _decode_carefully
 from flows.object_store import csv_bytes
 from flows.tabulation import Layout, Part, Table, tabulate
 
@@ -331,3 +333,29 @@ class TestSeveralParts:
     def test_nothing_at_all(self) -> None:
         assert tabulate([], Layout()).frame.shape == (0, 0)
         assert tabulate([Part(b"", (("v", "one"),))], Layout()).frame.shape == (0, 0)
+
+
+XML_TEXT = st.text(st.sampled_from(" ab\n\té&"), max_size=4)
+XML_NAMES = st.sampled_from(["a", "b", "p:a", "q:b"])
+XML_ELEMENTS = st.recursive(
+    st.tuples(XML_NAMES, st.dictionaries(XML_NAMES, XML_TEXT, max_size=3), st.lists(XML_TEXT, max_size=1)),
+    lambda inner: st.tuples(
+        XML_NAMES, st.dictionaries(XML_NAMES, XML_TEXT, max_size=2), st.lists(inner | XML_TEXT, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def xml_of(element: Any, namespaces: str = "") -> str:
+    if isinstance(element, str):
+        return escape(element)
+    name, attributes, children = element
+    written = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items())
+    return f"<{name}{namespaces}{written}>{''.join(map(xml_of, children))}</{name}>"
+
+
+@given(root=XML_ELEMENTS, default=st.booleans())
+def test_the_quick_way_through_xml_gives_what_the_careful_way_gives(root: Any, default: bool) -> None:
+    namespaces = ' xmlns:p="urn:p" xmlns:q="urn:q"' + (' xmlns="urn:d"' if default else "")
+    body = xml_of(root, namespaces).encode()
+    assert decode_xml(body) == _decode_carefully(body)
