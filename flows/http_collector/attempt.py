@@ -126,7 +126,7 @@ class Attempt:
                 return Reply(body, _next_url(url, response))
             if meaning.is_empty:
                 return Reply(b"")
-            raise self._failure(f"answers with an error: {meaning.words}")
+            raise self._failure(": ".join(filter(None, ("answers with an error", meaning.words))))
 
     def _reply_to_error(self, response: httpx.Response, deadline: float) -> Reply:
         start = b""
