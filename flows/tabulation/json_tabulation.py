@@ -14,7 +14,8 @@ from flows.documents.record_search import find_records, walk_to_records
 from flows.tabulation.column_names import name_columns
 from flows.tabulation.column_types import typed_series
 from flows.tabulation.plain_records import plain_columns
-from flows.tabulation.record_columns import survey_records, write_columns
+from flows.tabulation.record_columns import write_columns
+from flows.tabulation.record_paths import survey_records
 from flows.tabulation.table import Finding, Table
 from flows.tabulation.uniform_records import tabulate_uniform_records
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from flows.documents.json_document import JsonValue
     from flows.tabulation.plain_records import plain_columns
-from flows.tabulation.record_columns import Column, Path, PathNode
+from flows.tabulation.record_paths import Column, Path, PathNode
 
 UNIFORM_MIN_BYTES = 32_768
 """Below this, deriving a typed decoder costs more than it saves."""

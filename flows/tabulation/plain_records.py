@@ -6,12 +6,13 @@ from itertools import chain
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from flows.tabulation.record_columns import MAX_COLUMNS, MAX_PADDING, TEXT_KEY, Column
+from flows.tabulation.record_columns import MAX_COLUMNS, MAX_PADDING, TEXT_KEY
+from flows.tabulation.record_paths import Column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.tabulation.record_columns import Path
+    from flows.tabulation.record_paths import Path
 
 
 def plain_columns(records: Sequence[Any]) -> list[Column] | None:

@@ -26,7 +26,7 @@ from flows.tabulation.table import Table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from flows.tabulation.record_columns import Path
+    from flows.tabulation.record_paths import Path
 
 _SAMPLE_BYTES = 65_536
 _SAMPLE_RECORDS = 50
