@@ -6,10 +6,12 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from typing import Literal, cast
 
 from flows.documents.errors import PayloadError
 from flows.documents.json_document import body_head
 
+MemberFormat = Literal["csv", "xml", "json"]
 _READABLE = (".csv", ".xml", ".json")
 _ENCRYPTED = 0x1
 
@@ -22,9 +24,9 @@ class Member:
     body: bytes = field(repr=False)
 
     @property
-    def format(self) -> str:
-        """`csv`, `xml` or `json`, after its name."""
-        return self.name.rpartition(".")[2].lower()
+    def format(self) -> MemberFormat:
+        """After its name, which has one of these endings."""
+        return cast("MemberFormat", self.name.rpartition(".")[2].lower())
 
 
 def archive_members(body: bytes, max_bytes: int) -> tuple[Member, ...]:

@@ -101,7 +101,7 @@ class _Reply:
                 except PayloadError:
                     # what is wrong with it is told where it is to become a table
                     members = ()
-                self._parts = [(member.name.rpartition(".")[2].lower(), member.body) for member in members]
+                self._parts = [(member.format, member.body) for member in members]
         return self._parts
 
 

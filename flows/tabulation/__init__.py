@@ -1,7 +1,6 @@
 """TABULATE: payload bytes to a flat polars frame, without side effects."""
 
-from flows.tabulation.json_tabulation import tabulate_json
 from flows.tabulation.payload_tabulation import tabulate
 from flows.tabulation.table import Finding, Layout, Part, Table
 
-__all__ = ["Finding", "Layout", "Part", "Table", "tabulate", "tabulate_json"]
+__all__ = ["Finding", "Layout", "Part", "Table", "tabulate"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.documents.archive import archive_members
+from flows.documents.archive import MemberFormat, archive_members
 from flows.documents.csv_document import read_csv_rows
 from flows.documents.errors import PayloadError, show_path
 from flows.documents.json_document import decode_json
@@ -19,8 +19,7 @@ from flows.tabulation.flat_columns import (
     tabulate_flat,
     transposed,
 )
-from flows.tabulation.json_tabulation import (
-    UNIFORM_MIN_BYTES,
+from flows.tabulation.record_tabulation import (
     RecordsTable,
     explode_chain,
     records_in,
@@ -35,18 +34,38 @@ if TYPE_CHECKING:
     from flows.documents.json_document import JsonValue
 
 
+UNIFORM_MIN_BYTES = 32_768
+"""Below this, deriving a typed decoder costs more than it saves."""
+
+
 def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
     """Turn payloads into one flat table, as if their records had stood in one; no value of them is lost.
 
-    JSON and XML: see `tabulate_json` for records, columns and nested lists. CSV, `columns_from` with
-    `rows_from`, and `columnar`: columns by their names; one that a payload lacks is empty on its rows.
-    The labels of the parts are columns in front, but for those that have a column's name already.
+    Finding records, in JSON and XML: from the top, step through objects of a single key, down to a list
+    (its items are rows) or to an object that is itself the one row. An empty body, `""`, null, `{}`, `[]`
+    or, under `records`, a missing key is no rows. An item that is no object is a row with the column
+    `value`.
+
+    Columns: nested objects join their keys with `_`; as in the ISO's API, `@X` under `P` is `P_X` and `$`
+    under `P` is `P`. Columns stand in the order first seen over all records; null, `{}`, missing, and
+    `""` where other records hold a list or an object, are empty. Types: see `typed_series`.
+
+    Nested lists: where exactly one path of the records (outside other lists) holds lists of objects, it
+    is exploded: a row for each item, in columns prefixed by the path, the record's own fields repeated;
+    an empty or missing list keeps one row. All other lists are compact JSON text in their column, as is
+    an object where other records hold a list of objects. `explode` names the lists to explode instead,
+    all on one line, such as `["MarketDay"]` and `["MarketDay", "Weather", "CityWeather"]`.
+
+    CSV, `columns_from` with `rows_from`, and `columnar`: columns by their names; one that a payload lacks
+    is empty on its rows. The labels of the parts are columns in front, but for those that have a
+    column's name already.
 
     Returns:
         A frame with one row per record or exploded item; no rows is a frame without columns.
 
     Raises:
-        PayloadError: When a payload is not what its format says, or has no records where they are said to be.
+        PayloadError: When a payload is not what its format says, has no records where they are said to
+            be, or `explode` names lists side by side.
     """
     if layout.format == "zip":
         return _tabulate_archives(parts, layout)
@@ -131,7 +150,7 @@ def _is_exact_as_decimal(series: pl.Series) -> bool:
 
 
 def _tabulate_archives(parts: Sequence[Part], layout: Layout) -> Table:
-    members: list[tuple[str, Part]] = []
+    members: list[tuple[MemberFormat, Part]] = []
     bytes_left = layout.max_bytes
     for part in parts:
         for member in archive_members(part.body, bytes_left):
@@ -141,14 +160,8 @@ def _tabulate_archives(parts: Sequence[Part], layout: Layout) -> Table:
     if len(formats) > 1:
         raise PayloadError(f"the ZIP archive holds documents of unlike formats: {', '.join(sorted(formats))}")
     form = formats.pop() if formats else "csv"
-    if not _is_tabular(form):
-        raise PayloadError(f"the ZIP archive holds {form} documents")
     inner = Layout(form, layout.records, layout.explode, skip_rows=layout.skip_rows)
     return tabulate([part for _, part in members], inner)
-
-
-def _is_tabular(form: str) -> TypeGuard[Any]:
-    return form in {"csv", "xml", "json"}
 
 
 def _flat(

@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 
 from flows.documents import PayloadError
-from flows.tabulation import Table, tabulate_json
-from flows.tabulation.json_tabulation import UNIFORM_MIN_BYTES, tabulate_exactly
+from flows.tabulation import Table
+from flows.tabulation.payload_tabulation import UNIFORM_MIN_BYTES
 from flows.tabulation.uniform_records import tabulate_uniform_records
+from tests.unit.tabulating import tabulate_exactly, tabulate_json
 
 
 def tabulate(text: str, **options: Any) -> Table:

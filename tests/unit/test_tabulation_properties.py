@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.documents import PayloadError
-from flows.tabulation import tabulate_json
-from flows.tabulation.json_tabulation import tabulate_exactly
+from flows.documents import PayloadError, decode_json
+from flows.tabulation.plain_records import plain_columns
+from flows.tabulation.record_columns import write_columns
+from flows.tabulation.record_paths import survey_records
 from flows.tabulation.uniform_records import tabulate_uniform_records
+from tests.unit.tabulating import tabulate_exactly, tabulate_json
 
 KEYS = st.sampled_from(["a", "b", "a_b", "@a", "$", "value", "", "é", "a b", 'q"', "c.d"]) | st.text(
     max_size=3
@@ -218,3 +220,26 @@ def test_numbers_a_double_would_change_leave_the_quick_way(last: str) -> None:
     body = ("[" + '{"n": 0.5},' * 5000 + f'{{"n": {last}}}]').encode()
     quick = tabulate_uniform_records(body)
     assert quick is None or repr(quick.frame.rows()) == repr(tabulate_exactly(body).frame.rows())
+
+
+ELEMENT = st.fixed_dictionaries({"a": SCALARS, "$": SCALARS})
+FLAT = st.dictionaries(KEYS, SCALARS | ELEMENT | st.lists(SCALARS, max_size=1), max_size=4)
+ALIKE = st.fixed_dictionaries({"p": st.fixed_dictionaries({"@x": SCALARS})}, optional={"q": SCALARS})
+
+
+@given(records=st.lists(ALIKE, max_size=5) | st.lists(FLAT, max_size=5))
+def test_flat_records_taken_column_by_column_are_those_written_row_by_row(records: list[Any]) -> None:
+    decoded: Any = decode_json(json.dumps(records).encode())
+    plain = plain_columns(decoded or [])
+    if plain is None:
+        return
+    columns, heights = write_columns(survey_records([decoded], ()), [decoded])
+    assert heights == [len(records)]
+    assert [(column.path, column.values) for column in plain] == [
+        (column.path, column.values) for column in columns
+    ]
+
+
+@given(records=st.lists(ALIKE, min_size=1, max_size=5))
+def test_records_that_lack_keys_can_be_taken_column_by_column(records: list[Any]) -> None:
+    assert plain_columns(decode_json(json.dumps(records).encode())) is not None  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.tabulation import tabulate_json
+from tests.unit.tabulating import tabulate_json
 
 PAYLOADS = Path(__file__).parents[3] / "shared" / "isone" / "payloads"
 NAMES = sorted(path.name for path in PAYLOADS.glob("*.json"))

@@ -1,4 +1,4 @@
-"""JSON payloads to tables: the quick way where every record is alike, the exact way for all others."""
+"""Records to tables: the quick way where they are flat, the exact way for all others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from flows.documents.errors import PayloadError, show_path
-from flows.documents.json_document import decode_json
 from flows.documents.record_search import find_records, walk_to_records
 from flows.tabulation.column_names import name_columns
 from flows.tabulation.column_types import typed_series
@@ -17,7 +16,6 @@ from flows.tabulation.plain_records import plain_columns
 from flows.tabulation.record_columns import write_columns
 from flows.tabulation.record_paths import survey_records
 from flows.tabulation.table import Finding, Table
-from flows.tabulation.uniform_records import tabulate_uniform_records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,63 +23,6 @@ if TYPE_CHECKING:
     from flows.documents.json_document import JsonValue
     from flows.tabulation.plain_records import plain_columns
 from flows.tabulation.record_paths import Column, Path, PathNode
-
-UNIFORM_MIN_BYTES = 32_768
-"""Below this, deriving a typed decoder costs more than it saves."""
-
-
-def tabulate_json(
-    body: bytes,
-    *,
-    records: Sequence[str] | None = None,
-    explode: Sequence[Sequence[str]] | None = None,
-) -> Table:
-    """Turn a JSON payload into a flat table; no value of its records is lost.
-
-    Finding records: from the top, step through objects of a single key, down to a list (its items are
-    rows) or to an object that is itself the one row. An empty body, `""`, null, `{}`, `[]` or, under
-    `records`, a missing key is no rows. An item that is no object is a row with the column `value`.
-
-    Columns: nested objects join their keys with `_`; as in the ISO's API, `@X` under `P` is `P_X` and `$`
-    under `P` is `P`. Columns stand in the order first seen over all records; null, `{}`, missing, and
-    `""` where other records hold a list or an object, are empty. Types: see `typed_series`.
-
-    Nested lists: where exactly one path of the records (outside other lists) holds lists of objects, it
-    is exploded: a row for each item, in columns prefixed by the path, the record's own fields repeated;
-    an empty or missing list keeps one row. All other lists are compact JSON text in their column, as is
-    an object where other records hold a list of objects.
-
-    Args:
-        body: the payload as received, decompressed.
-        records: keys down to the records, instead of finding them.
-        explode: paths (keys from the record) of the lists to explode, instead of the one chosen; all on
-            one line, such as `["MarketDay"]` and `["MarketDay", "Weather", "CityWeather"]`. An empty
-            sequence explodes nothing.
-
-    Returns:
-        A frame with one row per record or exploded item; no rows is a frame without columns.
-
-    Raises:
-        PayloadError: when the body is not JSON, has no records where `records` leads, or `explode`
-            names lists side by side.
-    """
-    chain = None if explode is None else explode_chain(explode)
-    if len(body) >= UNIFORM_MIN_BYTES and not chain:
-        table = tabulate_uniform_records(body, records)
-        if table is not None:
-            return table
-    return tabulate_exactly(body, records=records, explode=chain)
-
-
-def tabulate_exactly(
-    body: bytes, *, records: Sequence[str] | None = None, explode: Sequence[Path] | None = None
-) -> Table:
-    """Do what `tabulate_json` does, for any document; `explode` is ordered from the outside in."""
-    document = decode_json(body)
-    rows, path = records_in(document, records)
-    # the tree of a large document is heavy; the records are all of it that is needed from here
-    del document
-    return tabulate_records([rows], show_path(path), explode).table
 
 
 def records_in(document: JsonValue, records: Sequence[str] | None) -> tuple[list[Any], tuple[str, ...]]:
