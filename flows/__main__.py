@@ -31,9 +31,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-app.command()(catalog)
-app.command()(add)
-
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="Configuration file instead of the one in the settings.")
 ]
@@ -190,6 +187,10 @@ def demo(
         _say([error])
         exit_code = EXIT_FAILED
     raise typer.Exit(exit_code)
+
+
+app.command()(catalog)
+app.command()(add)
 
 
 def _pipeline(
