@@ -59,16 +59,27 @@ def decode_xml(body: bytes) -> JsonValue:
 
 
 def _value_of(element: ET.Element, depth: int) -> Any:
-    if depth > MAX_DEPTH:
+    # leaves are read by the element that holds them
+    if depth + bool(len(element)) > MAX_DEPTH:
         raise _TooDeepError
-    text = element.text or ""
-    if not len(element) and not element.attrib:
-        return text
+    # `keys` rather than `attrib`, which would make a dictionary for every element
+    if not len(element) and not element.keys():
+        return element.text or ""
     fields = _attribute_fields(element.attrib)
+    texts = [element.text]
     for child in element:
-        _add_child(fields, _local_name(child.tag), _value_of(child, depth + 1))
+        # most elements are leaves, which are spared a call
+        is_leaf = not (len(child) or child.keys())
+        value = child.text or "" if is_leaf else _value_of(child, depth + 1)
+        tag = child.tag
+        name = _local_name(tag) if _SEPARATOR in tag else tag
+        if name in fields:
+            _add_child(fields, name, value)
+        else:
+            fields[name] = value
         if child.tail:
-            text += child.tail
+            texts.append(child.tail)
+    text = "".join(filter(None, texts))
     if text.strip():
         fields["$"] = text.strip() if len(element) else text
     return fields
