@@ -1,7 +1,8 @@
 """CAISO OASIS: every reply a ZIP archive, errors too: XML with a code inside a 200.
 
 Known from the provider's interface specification and its clients: `SingleZip`, times in UTC, a CSV
-for `resultformat=6`, code 1000 for no data, 429 with a page of HTML. The values are made up.
+for `resultformat=6` and its columns, the components, code 1000 for no data, 429 with a page of HTML.
+The other codes, the names of items and of files are assumed, the values made up.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import io
 import zipfile
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -20,8 +22,18 @@ from flows.sandbox.providers.service import first_of, hours_between, megawatts, 
 ORIGIN = "https://oasis.caiso.com"
 MAX_DAYS = 31
 NO_DATA = "1000"
-_HEADER = "INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,OPR_DT,OPR_HR,NODE,MARKET_RUN_ID,LMP_TYPE,MW,GROUP"
-_TYPES = ("LMP", "MCC", "MCE", "MCL")
+PACIFIC = ZoneInfo("America/Los_Angeles")
+_HEADER = (
+    "INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,OPR_DT,OPR_HR,OPR_INTERVAL,NODE_ID_XML,NODE_ID,NODE,"
+    "MARKET_RUN_ID,LMP_TYPE,XML_DATA_ITEM,PNODE_RESMRID,GRP_TYPE,POS,MW,GROUP"
+)
+_ITEMS = {
+    "LMP": "LMP_PRC",
+    "MCC": "LMP_CONG_PRC",
+    "MCE": "LMP_ENE_PRC",
+    "MCL": "LMP_LOSS_PRC",
+    "MGHG": "LMP_GHG_PRC",
+}
 _ERROR = """<?xml version="1.0" encoding="UTF-8"?>
 <m:OASISReport xmlns:m="http://www.caiso.com/soa/OASISReport_v1.xsd">
 <m:MessageHeader><m:Source>OASIS</m:Source></m:MessageHeader><m:MessagePayload><m:RTO><m:name>CAISO</m:name>
@@ -30,15 +42,16 @@ _ERROR = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def price_csv(start: datetime, end: datetime, nodes: list[str]) -> str:
-    """Day-ahead LMP and its components, a row for each hour, node and component."""
+    """Day-ahead LMP and its components of one operating day, a row for each hour, node and component."""
     lines = [_HEADER]
     for group, node in enumerate(nodes, 1):
-        for kind in _TYPES:
-            for hour in hours_between(start, end):
-                until = hour + timedelta(hours=1)
-                times = f"{hour:%Y-%m-%dT%H:%M:%S}-00:00,{until:%Y-%m-%dT%H:%M:%S}-00:00,{hour:%Y-%m-%d}"
+        for position, (kind, item) in enumerate(_ITEMS.items()):
+            for number, hour in enumerate(hours_between(start, end), 1):
+                until, price = hour + timedelta(hours=1), megawatts(hour, group + position) / 40
+                times = f"{hour:%Y-%m-%dT%H:%M:%S}-00:00,{until:%Y-%m-%dT%H:%M:%S}-00:00"
                 lines.append(
-                    f"{times},{hour.hour + 1},{node},DAM,{kind},{megawatts(hour, group) / 40:.5f},{group}"
+                    f"{times},{hour.astimezone(PACIFIC):%Y-%m-%d},{number},0,{node},{node},{node},"
+                    f"DAM,{kind},{item},{node},ALL,{position},{price:.5f},{group}"
                 )
     return "\n".join(lines) + "\n"
 

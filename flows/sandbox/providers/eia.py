@@ -1,12 +1,13 @@
 """EIA API v2: key in the query, offset and length with a total, numbers as text, at most 5,000 rows.
 
-Known from the provider's documentation and its clients: the path, the parameters, the wrapper
-`response`, the limit with its warning, and the error codes. The values are made up.
+Known from the provider's documentation and its clients: the path, the parameters, an `end` that is
+included, periods that name the hour's end in UTC, the wrapper `response`, the limit with its warning,
+and the error codes. The words of its errors are assumed, the values made up.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -22,16 +23,18 @@ _PATH = "/v2/electricity/rto/region-data/data/"
 
 
 def demand_rows(start: datetime, end: datetime, respondent: str) -> list[dict[str, str]]:
-    """Hourly demand of a balancing authority; periods are hours in UTC."""
+    """Hourly demand of a balancing authority, of the hours that end from `start` to `end`, in UTC."""
     return [
         {
             "period": f"{hour:%Y-%m-%dT%H}",
             "respondent": respondent,
+            "respondent-name": "ISO New England",
             "type": "D",
+            "type-name": "Demand",
             "value": str(megawatts(hour)),
             "value-units": "megawatthours",
         }
-        for hour in hours_between(start, end)
+        for hour in hours_between(start, end + timedelta(hours=1))
     ]
 
 

@@ -1,12 +1,13 @@
 """ERCOT public API: a token by password grant and a subscription key at once, header and rows, pages.
 
-Known from the provider's guide and its clients: the grant's form, `id_token` for an hour, the two
-headers, `_meta.totalPages`, `fields` and `data`, the throttle's body. The values are made up.
+Known from the provider's guide and its clients: the addresses, the grant's form, `id_token` for an
+hour, the two headers, days of which the last is included, `_meta.totalPages`, `fields` and `data`, the
+flag of the hour that comes twice. The words of its errors are assumed, the values made up.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
@@ -47,7 +48,7 @@ def price_rows(day: datetime) -> list[list[Any]]:
 
 
 _REPORTS = {
-    "/api/public-reports/np6-345-cd/act_sys_load_by_fzn": (_LOAD_FIELDS, load_rows),
+    "/api/public-reports/np6-346-cd/act_sys_load_by_fzn": (_LOAD_FIELDS, load_rows),
     "/api/public-reports/np4-190-cd/dam_stlmnt_pnt_prices": (_PRICE_FIELDS, price_rows),
 }
 
@@ -98,12 +99,14 @@ class ErcotService:
     def _report(self, request: Request) -> Response:
         query = request.query_params
         fields, rows_of = _REPORTS[request.url.path]
-        first = next((text for name, text in query.items() if name.endswith("From")), "")
+        asked = [text for name, text in query.items() if name.endswith(("From", "To"))]
         try:
-            day = datetime.strptime(first, "%Y-%m-%d").replace(tzinfo=CENTRAL)
+            first, last = (datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=CENTRAL) for text in asked)
         except ValueError:
-            return JSONResponse({"error_key": "bad_request", "message": f"Invalid date: '{first}'"})
-        rows = rows_of(day)
+            message = f"Invalid date: {', '.join(asked)}"
+            return JSONResponse({"error_key": "bad_request", "message": message})
+        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        rows = [row for day in days for row in rows_of(day)]
         size, page = min(int(query["size"]), self._max_rows), int(query["page"])
         meta = {"totalRecords": len(rows), "pageSize": size, "totalPages": -(-len(rows) // size)}
         return JSONResponse(

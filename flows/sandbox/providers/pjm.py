@@ -1,12 +1,13 @@
 """PJM Data Miner 2: key in a header, rows counted from 1, a range of Eastern times as words.
 
-Known from the provider's guide and its clients: the header, `startRow`, `rowCount` up to 50,000,
-`items` and `totalRows`, the gateway's refusal of a key. The values are made up.
+Known from the provider's guide and its clients: the header, `startRow`, `rowCount` up to 50,000, ranges
+whose end is included, `items`, `totalRows` and `errors`, the gateway's refusal of a key. The words of
+its errors are assumed, the values made up.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -55,10 +56,20 @@ def create_pjm_api(api_key: str, faults: FaultScript | None = None, max_rows: in
         if not last:
             errors = [{"field": "datetime_beginning_ept", "message": "Invalid date range"}]
             return JSONResponse({"errors": errors}, status_code=400)
-        day = datetime.strptime(first, "%m-%d-%Y %H:%M").replace(tzinfo=EASTERN)
-        rows = price_rows(day)
+        rows = _rows_between(_moment(first), _moment(last))
         skipped, count = int(query["startRow"]) - 1, min(int(query["rowCount"]), max_rows)
         items = rows[skipped : skipped + count]
         return JSONResponse({"links": [], "items": items, "searchSpecification": {}, "totalRows": len(rows)})
 
     return provider_service(answer, faults)
+
+
+def _rows_between(first: datetime, last: datetime) -> list[dict[str, Any]]:
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    times = f"{first:%Y-%m-%dT%H:%M:%S}", f"{last:%Y-%m-%dT%H:%M:%S}"
+    rows = [row for day in days for row in price_rows(day)]
+    return [row for row in rows if times[0] <= row["datetime_beginning_ept"] <= times[1]]
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%m-%d-%Y %H:%M").replace(tzinfo=EASTERN)
