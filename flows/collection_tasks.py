@@ -18,7 +18,7 @@ from flows.api_collection import collect_table
 from flows.documents import PayloadError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.object_outputs import storable_objects
-from flows.object_store import ObjectStore, StorableObject, StorageError
+from flows.object_store import ObjectStore, Spool, SpoolError, StorableObject, StorageError
 from flows.request_plan import PlannedCollection
 from flows.run_report import ApiOutcome
 
@@ -42,12 +42,14 @@ class PipelineRun:
         run_id: Written into each object's metadata.
         collector: Asks the APIs.
         store: Takes the objects.
+        spool: Keeps what the store does not take.
     """
 
-    def __init__(self, run_id: str, collector: HttpCollector, store: ObjectStore) -> None:
+    def __init__(self, run_id: str, collector: HttpCollector, store: ObjectStore, spool: Spool) -> None:
         self.run_id = run_id
         self.collector = collector
         self.store = store
+        self.spool = spool
         self._collected: dict[tuple[str, str], CollectedApi] = {}
         self._started: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
@@ -82,10 +84,15 @@ class PipelineRun:
         return replace(outcome, duration_seconds=self._seconds(collection))
 
     def failed(self, collection: PlannedCollection, reason: str) -> ApiOutcome:
-        """The outcome of an API that failed: in its upload where its data had been collected."""
+        """The outcome of an API that failed: in its upload where its data had been collected.
+
+        That data is in the spool then, unless the error says why it could not be kept there.
+        """
         with self._lock:
             collected = self._collected.pop(collection.identity, None)
         outcome = collected.outcome if collected else self._outcome(collection)
+        if collected and collected.storables:
+            outcome, reason = self._spooled(collected, reason)
         return replace(
             outcome,
             collection_status="success" if collected else "failed",
@@ -93,6 +100,15 @@ class PipelineRun:
             error=reason,
             duration_seconds=self._seconds(collection),
         )
+
+    def _spooled(self, collected: CollectedApi, reason: str) -> tuple[ApiOutcome, str]:
+        try:
+            # what is in the bucket already is found there again, and not stored twice
+            first, *_ = [self.spool.keep(storable, self.store.bucket) for storable in collected.storables]
+        except SpoolError as error:
+            return collected.outcome, f"{reason}; the data is lost: {error}"
+        kept = f"kept in {first}; the next run or `energy-pipeline drain` uploads it"
+        return replace(collected.outcome, spooled_to=str(first)), f"{reason}; {kept}"
 
     def _collect(self, collection: PlannedCollection) -> CollectedApi:
         collected = collect_table(collection, self.collector)

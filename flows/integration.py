@@ -19,6 +19,7 @@ from flows.run_report import ApiResult, RunResults
 if TYPE_CHECKING:
     from flows.access_probe import ProbeResult
     from flows.api_preview import ApiPreview
+    from flows.object_store import DrainReport
     from flows.pipeline_status import PipelineStatus
 
 
@@ -122,6 +123,18 @@ class EnergyDataPipelineIntegration:
 
         with use_bucket(self._bucket):
             return pipeline_status(Settings(), self._config_file)
+
+    def drain_spool(self) -> DrainReport:
+        """Upload what failed uploads have left on this machine, without collecting anything.
+
+        Raises:
+            ConfigError: Where the bucket's settings cannot be used.
+        """
+        from flows.run_preparation import open_spool, open_store
+
+        settings = Settings()
+        with use_bucket(self._bucket):
+            return open_spool(settings).drain(open_store(settings))
 
     def _run(self, names: list[str] | None) -> RunResults:
         # importing the flow takes over a second, which validating must not

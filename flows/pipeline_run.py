@@ -59,9 +59,10 @@ def run_pipeline(
 
 
 def _collect_and_store_all(prepared: PreparedRun, run_id: str, started_at: datetime) -> list[ApiOutcome]:
+    _drain_spool(prepared)
     collections = plan_collections(prepared.apis, run_stamp(started_at), started_at)
     with HttpCollector(prepared.apis, prepared.secrets) as collector:
-        run = PipelineRun(run_id, collector, prepared.store)
+        run = PipelineRun(run_id, collector, prepared.store, prepared.spool)
         futures = collect_and_store.map(collections, unmapped(run))
         # in slices, since polars' handler of Ctrl-C does not wake a wait without an end
         while wait(futures, timeout=_WAIT_SLICE_SECONDS).not_done:
@@ -71,6 +72,15 @@ def _collect_and_store_all(prepared: PreparedRun, run_id: str, started_at: datet
         return [
             _outcome(run, collection, future) for collection, future in zip(collections, futures, strict=True)
         ]
+
+
+def _drain_spool(prepared: PreparedRun) -> None:
+    """Upload what earlier runs had to keep; what cannot be uploaded still waits on."""
+    report = prepared.spool.drain(prepared.store)
+    for uri in report.stored_uris:
+        logger.info("uploaded from the spool: %s", uri)
+    for problem in report.problems:
+        logger.warning("still in the spool: %s", problem)
 
 
 def _outcome(run: PipelineRun, collection: PlannedCollection, future: PrefectFuture[Any]) -> ApiOutcome:

@@ -27,7 +27,7 @@ from flows.api_config import (
     resolve_secrets,
     select_apis,
 )
-from flows.object_store import ObjectStore, StorageError, open_bucket
+from flows.object_store import ObjectStore, Spool, StorageError, open_bucket
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +41,14 @@ class PreparedRun:
         apis: The APIs to collect.
         secrets: Their credentials.
         store: Where their data goes.
+        spool: Where it is kept as long as it cannot go there.
     """
 
     config: PipelineConfig
     apis: tuple[ApiConfig, ...]
     secrets: ResolvedSecrets
     store: ObjectStore
+    spool: Spool
 
 
 def prepare_run(
@@ -71,7 +73,12 @@ def prepare_run(
         problems += error.problems
     if problems or store is None:
         raise ConfigError(problems)
-    return PreparedRun(config, chosen, secrets, store)
+    return PreparedRun(config, chosen, secrets, store, open_spool(settings))
+
+
+def open_spool(settings: Settings) -> Spool:
+    """The spool of the settings."""
+    return Spool(settings.spool_dir, round(settings.max_spool_mb * 1e6))
 
 
 def open_store(settings: Settings, s3_block: str | None = None) -> ObjectStore:

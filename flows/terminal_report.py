@@ -79,6 +79,15 @@ def print_status(status: PipelineStatus, console: Console | None = None) -> None
         name = escape(api["api_name"]) + ("" if api["enabled"] else " (disabled)")
         console.print(f"{name}: {escape(_newest_object(api))}", highlight=False, soft_wrap=True)
 
+    spool = status["spool"]
+    if spool["objects"]:
+        console.print(
+            f"[yellow]waiting in the spool[/]: {spool['objects']} objects, {spool['bytes']:,} bytes, since "
+            f"{spool['oldest']}; `energy-pipeline drain` uploads them",
+            highlight=False,
+            soft_wrap=True,
+        )
+
 
 def _newest_object(api: ApiStatus) -> str:
     if api["error"] or api["age_seconds"] is None:

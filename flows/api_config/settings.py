@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flows.api_config.problems import ConfigError, Problem
@@ -36,6 +37,8 @@ class Settings(BaseSettings):
     s3_block: str = DEFAULT_S3_BLOCK
     s3_bucket: str | None = None
     state_dir: Path = Path(".energy-pipeline")
+    spool_dir: Path = Path(".energy-pipeline/spool")
+    max_spool_mb: float = Field(default=10_000, ge=0)
 
     def __init__(self, **values: Any) -> None:
         with _readable_env_file():

@@ -11,12 +11,17 @@ from flows.object_store.objects import (
     parquet_bytes,
     run_stamp,
 )
+from flows.object_store.spool import DrainReport, Spool, SpoolError, SpoolState
 from flows.object_store.store import ListedObject, ObjectStore, StoredObject
 
 __all__ = [
     "CSV_CONTENT_TYPE",
+    "DrainReport",
     "ListedObject",
     "ObjectStore",
+    "Spool",
+    "SpoolError",
+    "SpoolState",
     "StorableObject",
     "StorageError",
     "StoredObject",

@@ -41,6 +41,7 @@ STAGES = (
     "flows.terminal_preview",
     "flows.sandbox",
     "flows.catalog_commands",
+    "flows.command_parts",
     "flows.__main__",
     "blocks.register",
 )

@@ -1,0 +1,56 @@
+"""What the commands share: exit codes, options, and the ways they speak."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from flows.integration import EnergyDataPipelineIntegration
+
+EXIT_FAILED = 1
+EXIT_WRONG_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Configuration file instead of the one in the settings.")
+]
+BucketOption = Annotated[str | None, typer.Option("--bucket", help="Bucket to store into.")]
+ProfileOption = Annotated[str | None, typer.Option("--profile", help="AWS profile for the bucket.")]
+RegionOption = Annotated[str | None, typer.Option("--region", help="AWS region of the bucket.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def pipeline_for(
+    config: Path | None, bucket: str | None = None, profile: str | None = None, region: str | None = None
+) -> EnergyDataPipelineIntegration:
+    """The pipeline that a command's options name."""
+    from flows.integration import EnergyDataPipelineIntegration
+
+    return EnergyDataPipelineIntegration(config, bucket, profile, region)
+
+
+def prepare_prefect() -> None:
+    """Settings that Prefect must find in the environment when it is imported; the user's go first."""
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows")
+    # the embedded server's own troubles as it starts and stops, with tracebacks, are not the user's
+    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
+
+def print_json(document: object) -> None:
+    """Print a document on stdout."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def say(lines: object) -> None:
+    """Print errors on stderr, a line each."""
+    for line in lines if isinstance(lines, list | tuple) else [lines]:
+        typer.echo(f"error: {line}", err=True)

@@ -1,0 +1,236 @@
+"""What could not be uploaded, kept on this machine's disk until it can be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from flows.object_store.errors import StorageError
+from flows.object_store.objects import StorableObject
+from flows.object_store.store import ObjectStore
+
+_ENTRY_SUFFIX = ".spooled.json"
+_OPEN_SUFFIX = ".partial"
+
+
+class SpoolError(Exception):
+    """Data could not be kept in the spool; the message says why, in one line."""
+
+
+@dataclass(frozen=True)
+class SpoolEntry:
+    """An object that waits to be uploaded.
+
+    Attributes:
+        body_file: Its bytes, as they are to be stored.
+        bucket: The bucket it was for.
+        key: Relative to the block's bucket folder.
+        content_type: Its media type.
+        metadata: Its user metadata.
+        sha256: Of its bytes.
+        spooled_at: When it was put here (ISO 8601, UTC).
+    """
+
+    body_file: Path = field(repr=False)
+    bucket: str
+    key: str
+    content_type: str
+    metadata: dict[str, str]
+    sha256: str
+    spooled_at: str
+
+
+@dataclass(frozen=True)
+class SpoolState:
+    """What waits in the spool: objects, the bytes of all its files, and when the oldest came (UTC)."""
+
+    objects: int
+    bytes: int
+    oldest: str | None
+
+
+@dataclass(frozen=True)
+class DrainReport:
+    """What became of the spool's objects.
+
+    Attributes:
+        stored_uris: Those that are in the bucket now, and no longer in the spool.
+        problems: Why the others are still there, a line each.
+    """
+
+    stored_uris: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+class Spool:
+    """A folder of objects to be uploaded later, for several threads and processes at once.
+
+    An object is two files: its bytes under a name of their own, and beside them a
+    `….spooled.json` with bucket, key and metadata. That is written last and by renaming, so an entry
+    that can be read has all its bytes.
+
+    Args:
+        folder: Where they are; made with the first object.
+        max_bytes: What all its files may take.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self.folder = folder.absolute()
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+
+    def keep(self, storable: StorableObject, bucket: str) -> Path:
+        """Keep an object, whole and on disk, once however often it is given.
+
+        Returns:
+            The file with its bytes.
+
+        Raises:
+            SpoolError: Where it would take the spool over its bound, or cannot be written.
+        """
+        digest = hashlib.sha256(storable.body).hexdigest()
+        identity = hashlib.sha256("\0".join((bucket, storable.key, digest)).encode()).hexdigest()[:16]
+        body_file = self.folder / f"{identity}-{_short_name(storable.key)}"
+        entry = SpoolEntry(
+            body_file,
+            bucket,
+            storable.key,
+            storable.content_type,
+            dict(storable.metadata),
+            digest,
+            datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        # one at a time, so that the bound holds
+        with self._lock:
+            if not _entry_file(body_file).exists():
+                self._check_room(len(storable.body))
+                self._write(entry, storable.body)
+        return body_file
+
+    def entries(self) -> tuple[SpoolEntry, ...]:
+        """The objects that wait, the oldest first; files that are no entries are left alone."""
+        found = filter(None, map(_read_entry, self.folder.glob(f"*{_ENTRY_SUFFIX}")))
+        return tuple(sorted(found, key=lambda entry: (entry.spooled_at, entry.key)))
+
+    def state(self) -> SpoolState:
+        """How much waits."""
+        entries = self.entries()
+        return SpoolState(len(entries), self._size(), entries[0].spooled_at if entries else None)
+
+    def drain(self, store: ObjectStore) -> DrainReport:
+        """Upload what waits for the store's bucket, and remove each object once it is there.
+
+        What another process has drained meanwhile is there already, and is not stored again. A fault
+        that the next object would meet as well ends the draining.
+        """
+        stored: list[str] = []
+        problems: list[str] = []
+        entries = self.entries()
+        for number, entry in enumerate(entries, 1):
+            if entry.bucket != store.bucket:
+                problems.append(
+                    f"{entry.body_file} waits for s3://{entry.bucket}, and this is s3://{store.bucket}"
+                )
+                continue
+            try:
+                body = entry.body_file.read_bytes()
+            except OSError as error:
+                if not _entry_file(entry.body_file).exists():
+                    continue
+                problems.append(f"{entry.body_file} cannot be read: {error.strerror}")
+                continue
+            if hashlib.sha256(body).hexdigest() != entry.sha256:
+                problems.append(f"{entry.body_file} is not as it was written: it is left for you to look at")
+                continue
+            try:
+                there = store.store(StorableObject(entry.key, body, entry.content_type, entry.metadata))
+            except StorageError as error:
+                problems.append(f"{error}; kept in {entry.body_file}")
+                if error.retryable and number < len(entries):
+                    problems.append(f"{len(entries) - number} further objects were not tried")
+                    break
+                continue
+            stored.append(there.uri)
+            # the entry first: bytes without one are no object
+            _entry_file(entry.body_file).unlink(missing_ok=True)
+            entry.body_file.unlink(missing_ok=True)
+        return DrainReport(tuple(stored), tuple(problems))
+
+    def _check_room(self, more_bytes: int) -> None:
+        size = self._size()
+        if size + more_bytes > self._max_bytes:
+            raise SpoolError(
+                f"the spool {self.folder} holds {size / 1e6:.1f} MB and may hold {self._max_bytes / 1e6:g} "
+                "(ENERGY_PIPELINE_MAX_SPOOL_MB)"
+            )
+
+    def _size(self) -> int:
+        sizes = 0
+        for file in self._files():
+            try:
+                sizes += file.stat().st_size
+            except FileNotFoundError:
+                # drained meanwhile
+                continue
+        return sizes
+
+    def _files(self) -> Iterator[Path]:
+        return (file for file in self.folder.glob("*") if file.is_file())
+
+    def _write(self, entry: SpoolEntry, body: bytes) -> None:
+        described: dict[str, Any] = asdict(entry)
+        described["body_file"] = entry.body_file.name
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _write_whole(entry.body_file, body)
+            try:
+                _write_whole(_entry_file(entry.body_file), json.dumps(described, indent=2).encode())
+            except BaseException:
+                entry.body_file.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise SpoolError(f"the spool {self.folder} cannot be written: {error.strerror}") from None
+
+
+def _entry_file(body_file: Path) -> Path:
+    return body_file.with_name(body_file.name + _ENTRY_SUFFIX)
+
+
+def _short_name(key: str) -> str:
+    # file systems take names of 255 bytes, and ours has further parts
+    return PurePosixPath(key).name.encode()[-150:].decode(errors="ignore")
+
+
+def _write_whole(file: Path, content: bytes) -> None:
+    """Write a file so that it is there whole, even after a power cut, or not at all."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}{_OPEN_SUFFIX}")
+    try:
+        with draft.open("wb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        draft.replace(file)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read_entry(file: Path) -> SpoolEntry | None:
+    try:
+        described = json.loads(file.read_text(encoding="utf-8"))
+        entry = SpoolEntry(**{**described, "body_file": file.parent / described["body_file"]})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return entry if _entry_file(entry.body_file) == file else None
