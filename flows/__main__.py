@@ -23,6 +23,7 @@ from flows.command_parts import (
     pipeline_for,
     prepare_prefect,
     print_json,
+    refusing_wrong_configuration,
     say,
 )
 
@@ -121,17 +122,14 @@ def preview(
     as_json: JsonOption = False,
 ) -> None:
     """Collect one API and show its columns, types and first rows; nothing is stored."""
-    from flows.api_config import ConfigError
     from flows.documents import PayloadError
     from flows.http_collector import CollectionError
     from flows.terminal_preview import print_preview
 
     prepare_prefect()
     try:
-        found = pipeline_for(config).preview_api(name, rows)
-    except ConfigError as error:
-        say(error.problems)
-        raise typer.Exit(EXIT_WRONG_USAGE) from None
+        with refusing_wrong_configuration():
+            found = pipeline_for(config).preview_api(name, rows)
     except (CollectionError, PayloadError) as error:
         say([error])
         raise typer.Exit(EXIT_FAILED) from None
@@ -150,15 +148,11 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show the last run on this machine and the newest object of each API."""
-    from flows.api_config import ConfigError
     from flows.terminal_report import print_status
 
     prepare_prefect()
-    try:
+    with refusing_wrong_configuration():
         report = pipeline_for(config, bucket, profile, region).get_pipeline_status()
-    except ConfigError as error:
-        say(error.problems)
-        raise typer.Exit(EXIT_WRONG_USAGE) from None
     if as_json:
         print_json(report)
     else:
@@ -195,14 +189,9 @@ def drain(
     as_json: JsonOption = False,
 ) -> None:
     """Upload what failed uploads have left on this machine. Exit 0: nothing is left; 1: something is."""
-    from flows.api_config import ConfigError
-
     prepare_prefect()
-    try:
+    with refusing_wrong_configuration():
         report = pipeline_for(None, bucket, profile, region).drain_spool()
-    except ConfigError as error:
-        say(error.problems)
-        raise typer.Exit(EXIT_WRONG_USAGE) from None
     if as_json:
         print_json({"stored": report.stored_uris, "problems": report.problems})
     else:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from flows.command_parts import EXIT_WRONG_USAGE, ConfigOption, say
 
 if TYPE_CHECKING:
     from flows.catalog import Endpoint
 
 EXIT_NOTHING_FOUND = 1
-EXIT_WRONG_USAGE = 2
 _COLUMNS_SHOWN_UP_TO = 5
 
 
@@ -48,9 +48,7 @@ def add(
         list[str] | None,
         typer.Option("--value", help="Values of a path's parameter, NAME=A,B; may be repeated."),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="Configuration file instead of the one in the settings.")
-    ] = None,
+    config: ConfigOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the entry and write nothing.")] = False,
 ) -> None:
     """Add an API to the configuration: its entry is shown, then written once the file is found valid."""
@@ -71,11 +69,10 @@ def add(
         else:
             append_entry(file, entry)
     except ProposalError as error:
-        typer.echo(f"error: {error}", err=True)
+        say([error])
         raise typer.Exit(EXIT_WRONG_USAGE) from None
     except ConfigError as error:
-        for problem in error.problems:
-            typer.echo(f"error: {problem}", err=True)
+        say(error.problems)
         typer.echo("nothing was written", err=True)
         raise typer.Exit(EXIT_WRONG_USAGE) from None
     if dry_run:

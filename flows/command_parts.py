@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +50,18 @@ def prepare_prefect() -> None:
 def print_json(document: object) -> None:
     """Print a document on stdout."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def refusing_wrong_configuration() -> Iterator[None]:
+    """Say what is wrong with a configuration and end the command, where it cannot be used."""
+    from flows.api_config import ConfigError
+
+    try:
+        yield
+    except ConfigError as error:
+        say(error.problems)
+        raise typer.Exit(EXIT_WRONG_USAGE) from None
 
 
 def say(lines: object) -> None:

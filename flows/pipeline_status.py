@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict
 
 from flows.api_config import ApiConfig, Settings, load_config
-from flows.object_store import ObjectStore, StorageError
+from flows.object_store import ObjectStore, SpoolState, StorageError
 from flows.run_preparation import open_spool, open_store
 from flows.run_record import last_results
 from flows.run_report import RunResults
@@ -26,20 +25,12 @@ class ApiStatus(TypedDict):
     error: str | None
 
 
-class SpoolStatus(TypedDict):
-    """The objects that wait on this machine to be uploaded, and the bytes of all the spool's files."""
-
-    objects: int
-    bytes: int
-    oldest: str | None
-
-
 class PipelineStatus(TypedDict):
     """The last run on this machine, if any, the state of each API, and what waits in the spool."""
 
     last_run: RunResults | None
     apis: list[ApiStatus]
-    spool: SpoolStatus
+    spool: SpoolState
 
 
 def pipeline_status(settings: Settings, config_file: Path | None = None) -> PipelineStatus:
@@ -53,7 +44,7 @@ def pipeline_status(settings: Settings, config_file: Path | None = None) -> Pipe
     return PipelineStatus(
         last_run=last_results(settings.state_dir),
         apis=[_api_status(store, api) for api in config.apis],
-        spool=SpoolStatus(**asdict(open_spool(settings).state())),  # type: ignore[typeddict-item]
+        spool=open_spool(settings).state(),
     )
 
 

@@ -78,7 +78,6 @@ def print_status(status: PipelineStatus, console: Console | None = None) -> None
     for api in status["apis"]:
         name = escape(api["api_name"]) + ("" if api["enabled"] else " (disabled)")
         console.print(f"{name}: {escape(_newest_object(api))}", highlight=False, soft_wrap=True)
-
     spool = status["spool"]
     if spool["objects"]:
         console.print(

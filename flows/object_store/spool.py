@@ -6,11 +6,10 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypedDict
 
 from flows.object_store.errors import StorageError
 from flows.object_store.objects import StorableObject
@@ -47,8 +46,7 @@ class SpoolEntry:
     spooled_at: str
 
 
-@dataclass(frozen=True)
-class SpoolState:
+class SpoolState(TypedDict):
     """What waits in the spool: objects, the bytes of all its files, and when the oldest came (UTC)."""
 
     objects: int
@@ -122,7 +120,8 @@ class Spool:
     def state(self) -> SpoolState:
         """How much waits."""
         entries = self.entries()
-        return SpoolState(len(entries), self._size(), entries[0].spooled_at if entries else None)
+        oldest = entries[0].spooled_at if entries else None
+        return SpoolState(objects=len(entries), bytes=self._size(), oldest=oldest)
 
     def drain(self, store: ObjectStore) -> DrainReport:
         """Upload what waits for the store's bucket, and remove each object once it is there.
@@ -134,23 +133,13 @@ class Spool:
         problems: list[str] = []
         entries = self.entries()
         for number, entry in enumerate(entries, 1):
-            if entry.bucket != store.bucket:
-                problems.append(
-                    f"{entry.body_file} waits for s3://{entry.bucket}, and this is s3://{store.bucket}"
-                )
-                continue
             try:
-                body = entry.body_file.read_bytes()
-            except OSError as error:
-                if not _entry_file(entry.body_file).exists():
-                    continue
-                problems.append(f"{entry.body_file} cannot be read: {error.strerror}")
+                there = store.store(_storable_in(store.bucket, entry))
+            except SpoolError as error:
+                # what is no longer there another process has drained
+                if _entry_file(entry.body_file).exists():
+                    problems.append(str(error))
                 continue
-            if hashlib.sha256(body).hexdigest() != entry.sha256:
-                problems.append(f"{entry.body_file} is not as it was written: it is left for you to look at")
-                continue
-            try:
-                there = store.store(StorableObject(entry.key, body, entry.content_type, entry.metadata))
             except StorageError as error:
                 problems.append(f"{error}; kept in {entry.body_file}")
                 if error.retryable and number < len(entries):
@@ -173,16 +162,13 @@ class Spool:
 
     def _size(self) -> int:
         sizes = 0
-        for file in self._files():
+        for file in filter(Path.is_file, self.folder.glob("*")):
             try:
                 sizes += file.stat().st_size
             except FileNotFoundError:
                 # drained meanwhile
                 continue
         return sizes
-
-    def _files(self) -> Iterator[Path]:
-        return (file for file in self.folder.glob("*") if file.is_file())
 
     def _write(self, entry: SpoolEntry, body: bytes) -> None:
         described: dict[str, Any] = asdict(entry)
@@ -225,6 +211,18 @@ def _write_whole(file: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _storable_in(bucket: str, entry: SpoolEntry) -> StorableObject:
+    if entry.bucket != bucket:
+        raise SpoolError(f"{entry.body_file} waits for s3://{entry.bucket}, and this is s3://{bucket}")
+    try:
+        body = entry.body_file.read_bytes()
+    except OSError as error:
+        raise SpoolError(f"{entry.body_file} cannot be read: {error.strerror}") from None
+    if hashlib.sha256(body).hexdigest() != entry.sha256:
+        raise SpoolError(f"{entry.body_file} is not as it was written: it is left for you to look at")
+    return StorableObject(entry.key, body, entry.content_type, entry.metadata)
 
 
 def _read_entry(file: Path) -> SpoolEntry | None:

@@ -40,8 +40,8 @@ STAGES = (
     "flows.terminal_report",
     "flows.terminal_preview",
     "flows.sandbox",
-    "flows.catalog_commands",
     "flows.command_parts",
+    "flows.catalog_commands",
     "flows.__main__",
     "blocks.register",
 )

@@ -104,7 +104,7 @@ def test_drain_tells_what_it_uploaded_and_what_still_waits(
     assert ended.returncode == 1
     assert "does not answer" in ended.stderr
     assert "2 further objects were not tried" in ended.stderr
-    assert spool.state().objects == 3
+    assert spool.state()["objects"] == 3
 
     own_s3.start()
     own_s3.wait_until_ready()
@@ -135,4 +135,4 @@ def test_what_is_there_already_is_not_stored_again_and_what_is_not_ours_stays(
     assert sorted(problem.split()[0] for problem in report.problems) == sorted([str(changed), str(elsewhere)])
     listed = embedded_s3.client().list_objects_v2(Bucket=bucket)["Contents"]
     assert [entry["Key"] for entry in listed] == ["f/there_0001.csv"]
-    assert spool.state().objects == 2
+    assert spool.state()["objects"] == 2
