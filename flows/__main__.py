@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -13,22 +12,19 @@ from flows.catalog_commands import add, catalog
 from flows.command_parts import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
-    EXIT_TERMINATED,
     EXIT_WRONG_USAGE,
     BucketOption,
     ConfigOption,
     JsonOption,
     ProfileOption,
     RegionOption,
+    end_on_sigterm,
     pipeline_for,
     prepare_prefect,
     print_json,
     refusing_wrong_configuration,
     say,
 )
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 app = typer.Typer(
     name="energy-pipeline",
@@ -61,9 +57,12 @@ def run(
         # told at once rather than after Prefect has started
         results = results_of_no_run(faults)
     else:
-        with waiting(_what_is_awaited()):
+        from flows.sandbox.prefect_server import serving_prefect
+
+        with waiting("loading Prefect"):
             import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
-        results = pipeline.run_selective_pipeline(api) if api else pipeline.run_full_pipeline()
+        with serving_prefect(waiting):
+            results = pipeline.run_selective_pipeline(api) if api else pipeline.run_full_pipeline()
     if as_json:
         print_json(results)
     else:
@@ -207,19 +206,9 @@ app.command()(catalog)
 app.command()(add)
 
 
-def _what_is_awaited() -> str:
-    if os.environ.get("PREFECT_API_URL"):
-        return "loading Prefect"
-    return "loading Prefect and starting its embedded server (PREFECT_API_URL is not set)"
-
-
-def _end_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(EXIT_TERMINATED)
-
-
 def main() -> None:
     """Run the command line; the exit codes are those of the README."""
-    signal.signal(signal.SIGTERM, _end_on_sigterm)
+    signal.signal(signal.SIGTERM, end_on_sigterm)
     try:
         app()
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -18,7 +19,14 @@ from flows.api_collection import collect_table
 from flows.documents import PayloadError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.object_outputs import storable_objects
-from flows.object_store import ObjectStore, Spool, SpoolError, StorableObject, StorageError
+from flows.object_store import (
+    ObjectStore,
+    Spool,
+    SpoolError,
+    StorableObject,
+    StorageError,
+    StoredObject,
+)
 from flows.request_plan import PlannedCollection
 from flows.run_report import ApiOutcome
 
@@ -51,6 +59,8 @@ class PipelineRun:
         self.store = store
         self.spool = spool
         self._collected: dict[tuple[str, str], CollectedApi] = {}
+        self._kept: set[tuple[str, str]] = set()
+        self._is_ending = False
         self._started: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
@@ -60,7 +70,8 @@ class PipelineRun:
         Raises:
             CollectionError: The API gave no usable reply.
             PayloadError: What it gave is no table.
-            StorageError: It could not be stored; what is collected stays for the next try.
+            StorageError: It could not be stored; what is collected stays for the next try, and in
+                the spool, since that try may not come.
         """
         with self._lock:
             self._started.setdefault(collection.identity, time.monotonic())
@@ -71,7 +82,7 @@ class PipelineRun:
                 self._collected[collection.identity] = collected
         outcome = collected.outcome
         if collected.storables:
-            first, *others = [self.store.store(storable) for storable in collected.storables]
+            first, *others = self._store(collection, collected)
             outcome = replace(
                 outcome,
                 upload_status="success",
@@ -92,7 +103,13 @@ class PipelineRun:
             collected = self._collected.pop(collection.identity, None)
         outcome = collected.outcome if collected else self._outcome(collection)
         if collected and collected.storables:
-            outcome, reason = self._spooled(collected, reason)
+            try:
+                first = self._keep(collection.identity, collected)
+            except SpoolError as error:
+                reason = f"{reason}; the data is lost: {error}"
+            else:
+                reason = f"{reason}; kept in {first}; the next run or `energy-pipeline drain` uploads it"
+                outcome = replace(outcome, spooled_to=str(first))
         return replace(
             outcome,
             collection_status="success" if collected else "failed",
@@ -101,14 +118,49 @@ class PipelineRun:
             duration_seconds=self._seconds(collection),
         )
 
-    def _spooled(self, collected: CollectedApi, reason: str) -> tuple[ApiOutcome, str]:
+    def end(self) -> None:
+        """Send no further request, and keep in the spool what is collected and not stored yet.
+
+        For a run that is being ended from outside; its tasks may then be left to themselves.
+        """
+        self._is_ending = True
+        self.collector.stop()
+        with self._lock:
+            waiting = list(self._collected.items())
+        for identity, collected in waiting:
+            self._keep_if_possible(identity, collected)
+
+    def _store(self, collection: PlannedCollection, collected: CollectedApi) -> list[StoredObject]:
+        if self._is_ending:
+            self._keep_if_possible(collection.identity, collected)
         try:
-            # what is in the bucket already is found there again, and not stored twice
-            first, *_ = [self.spool.keep(storable, self.store.bucket) for storable in collected.storables]
+            stored = [self.store.store(storable) for storable in collected.storables]
+        except StorageError:
+            self._keep_if_possible(collection.identity, collected)
+            raise
+        with self._lock:
+            was_kept = collection.identity in self._kept
+        if was_kept:
+            for storable in collected.storables:
+                self.spool.discard(storable, self.store.bucket)
+        return stored
+
+    def _keep(self, identity: tuple[str, str], collected: CollectedApi) -> Path:
+        """Keep all objects of an API in the spool; gives the file of the first.
+
+        What of them is in the bucket already is found there again, and not stored twice.
+        """
+        with self._lock:
+            self._kept.add(identity)
+        first, *_ = [self.spool.keep(storable, self.store.bucket) for storable in collected.storables]
+        return first
+
+    def _keep_if_possible(self, identity: tuple[str, str], collected: CollectedApi) -> None:
+        try:
+            if collected.storables:
+                self._keep(identity, collected)
         except SpoolError as error:
-            return collected.outcome, f"{reason}; the data is lost: {error}"
-        kept = f"kept in {first}; the next run or `energy-pipeline drain` uploads it"
-        return replace(collected.outcome, spooled_to=str(first)), f"{reason}; {kept}"
+            logger.warning("%s: its data is in memory only: %s", identity[0], error)
 
     def _collect(self, collection: PlannedCollection) -> CollectedApi:
         collected = collect_table(collection, self.collector)
@@ -146,7 +198,7 @@ def _raised_for_retry(_task: Task[..., object], _task_run: TaskRun, state: State
     task_run_name="{collection.api.name}",
     # one more than is ever used: Prefect logs a traceback when the last one is spent
     retries=TASK_RETRIES + 1,
-    retry_delay_seconds=[2, 10],
+    retry_delay_seconds=[2, 5],
     retry_jitter_factor=0.5,
     retry_condition_fn=_raised_for_retry,
     cache_policy=NO_CACHE,

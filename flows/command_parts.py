@@ -8,17 +8,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from flows.process_ending import EXIT_TERMINATED, end_in_time
+
 if TYPE_CHECKING:
+    from types import FrameType
+
     from flows.integration import EnergyDataPipelineIntegration
 
 EXIT_FAILED = 1
 EXIT_WRONG_USAGE = 2
 EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="Configuration file instead of the one in the settings.")
@@ -68,3 +71,9 @@ def say(lines: object) -> None:
     """Print errors on stderr, a line each."""
     for line in lines if isinstance(lines, list | tuple) else [lines]:
         typer.echo(f"error: {line}", err=True)
+
+
+def end_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End in order on SIGTERM, and after some seconds at once; by then what was collected is kept."""
+    end_in_time()
+    sys.exit(EXIT_TERMINATED)

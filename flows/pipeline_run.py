@@ -11,22 +11,25 @@ from typing import Any
 from prefect import unmapped
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.exceptions import PrefectException
-from prefect.futures import PrefectFuture, wait
+from prefect.exceptions import PrefectException, TerminationSignal
+from prefect.futures import PrefectFuture, PrefectFutureList, wait
 
 from flows.api_config import ConfigError, Settings
 from flows.collection_tasks import PipelineRun, collect_and_store
 from flows.http_collector import HttpCollector
 from flows.object_store import run_stamp
+from flows.process_ending import end_in_time
 from flows.request_plan import PlannedCollection, plan_collections
 from flows.run_artifacts import final_state, publish_artifacts
 from flows.run_preparation import PreparedRun, prepare_run
 from flows.run_record import keep_results
 from flows.run_report import ApiOutcome, RunResults, run_results
+from flows.shared_host_limits import shared_places
 
 logger = logging.getLogger(__name__)
 
 _WAIT_SLICE_SECONDS = 0.5
+_ENDING_SECONDS = 4
 
 
 def run_pipeline(
@@ -61,17 +64,32 @@ def run_pipeline(
 def _collect_and_store_all(prepared: PreparedRun, run_id: str, started_at: datetime) -> list[ApiOutcome]:
     _drain_spool(prepared)
     collections = plan_collections(prepared.apis, run_stamp(started_at), started_at)
-    with HttpCollector(prepared.apis, prepared.secrets) as collector:
+    with HttpCollector(
+        prepared.apis, prepared.secrets, shared_place=shared_places(prepared.apis)
+    ) as collector:
         run = PipelineRun(run_id, collector, prepared.store, prepared.spool)
         futures = collect_and_store.map(collections, unmapped(run))
+        _wait_for(futures, run)
+        return [
+            _outcome(run, collection, future) for collection, future in zip(collections, futures, strict=True)
+        ]
+
+
+def _wait_for(futures: PrefectFutureList[Any], run: PipelineRun) -> None:
+    try:
         # in slices, since polars' handler of Ctrl-C does not wake a wait without an end
         while wait(futures, timeout=_WAIT_SLICE_SECONDS).not_done:
             continue
         # only a wait without an end takes over the final states
         wait(futures)
-        return [
-            _outcome(run, collection, future) for collection, future in zip(collections, futures, strict=True)
-        ]
+    except BaseException as cause:
+        if isinstance(cause, TerminationSignal):
+            end_in_time()
+        # ended from outside: what is collected may be stored if that is soon done, and is kept if not
+        run.end()
+        wait(futures, timeout=_ENDING_SECONDS)
+        run.end()
+        raise
 
 
 def _drain_spool(prepared: PreparedRun) -> None:

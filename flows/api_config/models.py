@@ -80,6 +80,8 @@ class CommonOptions(BaseModel):
 
     allow_insecure: bool = False
     """Allow plain http:// to other machines."""
+    allow_local_redirects: bool = False
+    """Follow redirects from other machines to this one or to link-local addresses."""
     auth: (
         Annotated[
             list[Auth],
@@ -121,6 +123,8 @@ class CommonOptions(BaseModel):
     """Replies that mean "no data", whatever their status says."""
     timeout_seconds: float = Field(default=30, gt=0, le=3600)
     """For one attempt as a whole, from connecting to the last byte."""
+    deadline_seconds: float = Field(default=900, gt=0, le=86_400)
+    """For all of an API's pages and attempts together, from the first request on."""
     max_attempts: int = Field(default=4, ge=1, le=20)
     """How often one request is tried in a run."""
     requests_per_second: float | None = Field(default=None, gt=0)

@@ -2,6 +2,7 @@
 
 from flows.http_collector.authentication import same_origin
 from flows.http_collector.collector import HttpCollector, Payload
+from flows.http_collector.host_limits import host_of
 from flows.http_collector.replies import CollectionError
 
-__all__ = ["CollectionError", "HttpCollector", "Payload", "same_origin"]
+__all__ = ["CollectionError", "HttpCollector", "Payload", "host_of", "same_origin"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, field
 
@@ -11,11 +10,20 @@ import httpx
 from flows.api_config import ResolvedSecrets, TokenAuth, is_loopback
 from flows.http_collector.authentication import authenticated, same_origin
 from flows.http_collector.meanings import meaning_of
-from flows.http_collector.replies import AttemptFailedError, failed_exchange, failed_status
+from flows.http_collector.redirects import is_inward
+from flows.http_collector.replies import (
+    AttemptFailedError,
+    failed_exchange,
+    failed_status,
+    no_whole_reply,
+)
 from flows.http_collector.tokens import TokenStore
 from flows.request_plan import CollectionRequest
 
 MAX_REDIRECTS = 5
+# longer than a lost packet takes to be sent again, thrice
+CONNECT_SECONDS = 8.0
+_KNOWN_CODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate"})
 # enough for what a provider has to say about an error
 _ERROR_BODY_BYTES = 65_536
 
@@ -57,7 +65,7 @@ class Attempt:
         secrets: Credentials of the API.
         tokens: Tokens that the API's services hand out.
         shown_url: The address to name in errors.
-        stopping: Set when the run is ending.
+        seconds: How long it may take, from connecting to the last byte.
     """
 
     request: CollectionRequest
@@ -65,7 +73,7 @@ class Attempt:
     secrets: ResolvedSecrets
     tokens: TokenStore
     shown_url: str
-    stopping: threading.Event
+    seconds: float
 
     def reply(self) -> Reply:
         """The API's reply, a refused token renewed once.
@@ -73,7 +81,7 @@ class Attempt:
         Raises:
             AttemptFailedError: For any other outcome.
         """
-        deadline = time.monotonic() + self.request.api.timeout_seconds
+        deadline = time.monotonic() + self.seconds
         try:
             return self._follow(deadline, may_renew=True)
         except _TokenRefusedError:
@@ -85,7 +93,7 @@ class Attempt:
             try:
                 answer = self._exchange(url, deadline, may_renew=may_renew)
             except httpx.HTTPError as error:
-                raise failed_exchange(error, self.shown_url, self.request.api.timeout_seconds) from None
+                raise failed_exchange(error, self.shown_url, self.seconds) from None
             except httpx.InvalidURL:
                 raise self._failure("redirects to something that is not a URL") from None
             if isinstance(answer, Reply):
@@ -109,8 +117,10 @@ class Attempt:
 
         if same_origin(url, full_url(self.request)):
             asked_url, headers = authenticated(url, headers, api.auth_entries, self.secrets, token_of)
-        timeout = self._seconds_left(deadline)
+        seconds_left = self._seconds_left(deadline)
+        timeout = httpx.Timeout(seconds_left, connect=min(seconds_left, CONNECT_SECONDS))
         with self.client.stream("GET", asked_url, headers=headers, timeout=timeout) as response:
+            self._check_encoding(response)
             if response.has_redirect_location:
                 return _Redirect(url.join(response.headers["Location"]))
             if response.status_code == httpx.codes.UNAUTHORIZED and sent_tokens:
@@ -147,10 +157,8 @@ class Attempt:
         chunks, size = [], 0
         for chunk in response.iter_bytes():
             size += len(chunk)
-            if self.stopping.is_set():
-                raise run_stopped()
             if time.monotonic() > deadline:
-                raise self._failure(f"was not complete within {api.timeout_seconds:g} s", retryable=True)
+                raise no_whole_reply(self.shown_url, self.seconds)
             if size > api.max_response_mb * 1e6:
                 raise self._failure(f"answers with more than max_response_mb ({api.max_response_mb:g} MB)")
             chunks.append(chunk)
@@ -159,9 +167,20 @@ class Attempt:
     def _check_redirect(self, from_url: httpx.URL, to_url: httpx.URL) -> None:
         if to_url.scheme not in {"http", "https"} or not to_url.host:
             raise self._failure("redirects to something that is not http(s)")
+        if not self.request.api.allow_local_redirects and is_inward(from_url.host, to_url.host):
+            raise self._failure(
+                f"redirects to this machine or its link ({to_url.host}), which only an API with "
+                '"allow_local_redirects": true may'
+            )
         is_downgrade = from_url.scheme == "https" and to_url.scheme == "http"
         if is_downgrade and not (self.request.api.allow_insecure or is_loopback(to_url.host)):
             raise self._failure("redirects from https to plain http")
+
+    def _check_encoding(self, response: httpx.Response) -> None:
+        # one compression in another grows a thousandfold twice, before the size can be looked at
+        codings = response.headers.get("Content-Encoding", "").lower().replace(",", " ").split()
+        if len(codings) > 1 or not _KNOWN_CODINGS.issuperset(codings):
+            raise self._failure(f"is compressed in a way that is not taken ({' '.join(codings)})")
 
     def _failure(self, what: str, *, retryable: bool = False) -> AttemptFailedError:
         return AttemptFailedError(f"{self.shown_url} {what}", retryable=retryable)

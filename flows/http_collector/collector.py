@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
-from urllib.parse import urlsplit
 
 import httpx
 import tenacity
 
 from flows.api_config import ApiConfig, ResolvedSecrets
 from flows.http_collector.attempt import Attempt, Reply, full_url, run_stopped
-from flows.http_collector.host_limits import host_limits
+from flows.http_collector.bounded_network import bounded_client
+from flows.http_collector.host_limits import HostLimit, host_limits, host_of
 from flows.http_collector.replies import AttemptFailedError, CollectionError
 from flows.http_collector.tokens import TokenStore
 from flows.request_plan import CollectionRequest, PlannedCollection
@@ -56,6 +58,7 @@ class HttpCollector:
         apis: All APIs of the run; the hosts' limits are taken from them.
         secrets: The credentials they refer to.
         sleep: Waits between attempts; for tests. By default `stop` ends the wait.
+        shared_place: Holds a place at a host (`name:port`) that several processes share.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class HttpCollector:
         apis: Iterable[ApiConfig],
         secrets: ResolvedSecrets,
         sleep: Callable[[float], None] | None = None,
+        shared_place: Callable[[str], AbstractContextManager[None]] | None = None,
     ) -> None:
         # httpx writes whole URLs to its log, keys in the query included
         logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -71,9 +75,11 @@ class HttpCollector:
         self._stopping = threading.Event()
         self._sleep = sleep or self._wait_unless_stopping
         self._limits = host_limits(apis, self._sleep)
+        self._shared_place = shared_place or (lambda _host: nullcontext())
         self._lock = threading.Lock()
         self._clients: dict[bool, httpx.Client] = {}
         self._attempts: Counter[_RequestKey] = Counter()
+        self._give_up_at: dict[tuple[str, str], float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +91,7 @@ class HttpCollector:
                 client.close()
 
     def stop(self) -> None:
-        """Send no further request; collections under way end with a `CollectionError`."""
+        """End the requests under way and send no further one; each fails with a `CollectionError`."""
         self._stopping.set()
 
     def attempts(self, collection: PlannedCollection) -> int:
@@ -104,44 +110,76 @@ class HttpCollector:
         Raises:
             CollectionError: Where no usable reply came.
         """
+        api, key = request.api, _key(request)
         shown_url = self.redact(str(full_url(request)))
-        attempt = Attempt(
-            request, self._client(request.api), self._secrets, self._tokens, shown_url, self._stopping
-        )
-        attempts_left = request.api.max_attempts - self._attempts[_key(request)]
+        host = self._limits[host_of(api)]
+        attempts_left = api.max_attempts - self._attempts[key]
         if attempts_left < 1:
-            raise CollectionError(f"all {request.api.max_attempts} attempts at {shown_url} are used up")
+            raise CollectionError(f"all {api.max_attempts} attempts at {shown_url} are used up")
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(attempts_left),
-            retry=tenacity.retry_if_exception(lambda error: getattr(error, "retryable", False)),
+            stop=lambda state: (
+                state.attempt_number >= attempts_left or state.upcoming_sleep >= self._seconds_left(request)
+            ),
+            retry=tenacity.retry_if_exception(lambda error: _is_retryable(error) and not host.is_down),
             wait=_seconds_until_next_attempt,
             sleep=self._sleep,
             before_sleep=lambda state: self._log_retry(request, state),
             reraise=True,
         )
         try:
-            reply = retrying(self._send, attempt)
+            reply = retrying(self._send, request, shown_url, host)
         except AttemptFailedError as error:
-            attempts = self._attempts[_key(request)]
+            if error.retryable:
+                host.gave_no_answer()
+            attempts = self._attempts[key]
             tried = f" (after {attempts} attempts)" if attempts > 1 else ""
             raise CollectionError(self.redact(error.reason) + tried) from None
         return Payload(reply.body, shown_url, datetime.now(UTC), reply.next_url)
 
-    def _send(self, attempt: Attempt) -> Reply:
-        api = attempt.request.api
-        with self._limits[urlsplit(api.url).netloc].place():
+    def _send(self, request: CollectionRequest, shown_url: str, host: HostLimit) -> Reply:
+        api, key = request.api, _key(request)
+        with host.place(), self._shared_place(host_of(api)):
             if self._stopping.is_set():
                 raise run_stopped()
+            if self._attempts[key] and host.is_down:
+                raise AttemptFailedError(
+                    f"{shown_url} is not asked again, since nothing on {host_of(api)} answers", retryable=True
+                )
+            seconds_left = self._seconds_left(request)
+            if seconds_left <= 0:
+                raise AttemptFailedError(
+                    f"{shown_url} was not reached within deadline_seconds ({api.deadline_seconds:g} s)",
+                    retryable=False,
+                )
             with self._lock:
-                self._attempts[_key(attempt.request)] += 1
-            return attempt.reply()
+                self._attempts[key] += 1
+            seconds = min(api.timeout_seconds, seconds_left)
+            attempt = Attempt(request, self._client(api), self._secrets, self._tokens, shown_url, seconds)
+            try:
+                reply = attempt.reply()
+            except AttemptFailedError as error:
+                if not error.retryable:
+                    host.answered()
+                raise
+        host.answered()
+        return reply
+
+    def _seconds_left(self, request: CollectionRequest) -> float:
+        """Until the API's deadline, which counts from its first request."""
+        now = time.monotonic()
+        with self._lock:
+            until = self._give_up_at.setdefault(_key(request)[:2], now + request.api.deadline_seconds)
+        return until - now
 
     def _client(self, api: ApiConfig) -> httpx.Client:
         with self._lock:
             if api.verify_tls not in self._clients:
                 limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
-                self._clients[api.verify_tls] = httpx.Client(
-                    verify=api.verify_tls, limits=limits, headers={"User-Agent": "energy-pipeline"}
+                self._clients[api.verify_tls] = bounded_client(
+                    self._stopping,
+                    verify=api.verify_tls,
+                    limits=limits,
+                    headers={"User-Agent": "energy-pipeline"},
                 )
             return self._clients[api.verify_tls]
 
@@ -156,6 +194,10 @@ class HttpCollector:
 
 def _key(request: CollectionRequest) -> _RequestKey:
     return (request.api.name, request.stamp, request.url, request.params)
+
+
+def _is_retryable(error: BaseException) -> bool:
+    return isinstance(error, AttemptFailedError) and error.retryable
 
 
 def _failure(state: tenacity.RetryCallState) -> BaseException | None:

@@ -1,4 +1,4 @@
-"""Politeness: how many requests a host sees at once and how quickly they follow each other."""
+"""Politeness: how many requests a host sees at once, how quickly they follow, and when to let it be."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from flows.api_config import ApiConfig
 
 DEFAULT_MAX_CONCURRENCY = 8
+# requests that failed in a row, each with all its attempts, until a host counts as down
+FAILURES_OF_A_HOST_THAT_IS_DOWN = 4
 
 
 class HostLimit:
@@ -30,6 +32,26 @@ class HostLimit:
         self._wait = wait
         self._lock = threading.Lock()
         self._next_start = 0.0
+        self._failures_in_a_row = 0
+
+    @property
+    def is_down(self) -> bool:
+        """Whether so many requests failed in a row that asking again is of no use for now.
+
+        Each request is still sent once, so that a host that is back is noticed.
+        """
+        with self._lock:
+            return self._failures_in_a_row >= FAILURES_OF_A_HOST_THAT_IS_DOWN
+
+    def answered(self) -> None:
+        """The host gave a reply, be it a refusal."""
+        with self._lock:
+            self._failures_in_a_row = 0
+
+    def gave_no_answer(self) -> None:
+        """A request failed by a fault of the host, and is not sent again."""
+        with self._lock:
+            self._failures_in_a_row += 1
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -50,7 +72,7 @@ def host_limits(apis: Iterable[ApiConfig], wait: Callable[[float], None]) -> dic
     """One limit for each host (`name:port`), the strictest that any of its APIs asks for."""
     by_host: dict[str, list[ApiConfig]] = {}
     for api in apis:
-        by_host.setdefault(urlsplit(api.url).netloc, []).append(api)
+        by_host.setdefault(host_of(api), []).append(api)
     return {
         host: HostLimit(
             min(
@@ -61,3 +83,8 @@ def host_limits(apis: Iterable[ApiConfig], wait: Callable[[float], None]) -> dic
         )
         for host, group in by_host.items()
     }
+
+
+def host_of(api: ApiConfig) -> str:
+    """The host an API is on, with its port where the URL names one."""
+    return urlsplit(api.url).netloc

@@ -68,8 +68,10 @@ def failed_status(
 
 def failed_exchange(error: httpx.HTTPError, url: str, timeout_seconds: float) -> AttemptFailedError:
     """The failure that an exception of the HTTP client means."""
+    if isinstance(error, httpx.ConnectTimeout):
+        return AttemptFailedError(f"no connection to {url} came about in time", retryable=True)
     if isinstance(error, httpx.TimeoutException):
-        return AttemptFailedError(f"no answer from {url} within {timeout_seconds:g} s", retryable=True)
+        return no_whole_reply(url, timeout_seconds)
     if isinstance(error, httpx.ProxyError):
         return AttemptFailedError(f"the proxy on the way to {url} failed: {error}", retryable=True)
     if _is_untrusted_certificate(error):
@@ -82,6 +84,11 @@ def failed_exchange(error: httpx.HTTPError, url: str, timeout_seconds: float) ->
     return AttemptFailedError(
         f"the connection to {url} broke: {error or type(error).__name__}", retryable=True
     )
+
+
+def no_whole_reply(url: str, seconds: float) -> AttemptFailedError:
+    """The failure of a reply that had not come, or not to its end, when its time was over."""
+    return AttemptFailedError(f"no complete answer from {url} within {seconds:.3g} s", retryable=True)
 
 
 def retry_after_seconds(value: str | None, now: datetime) -> float | None:

@@ -93,9 +93,7 @@ class Spool:
         Raises:
             SpoolError: Where it would take the spool over its bound, or cannot be written.
         """
-        digest = hashlib.sha256(storable.body).hexdigest()
-        identity = hashlib.sha256("\0".join((bucket, storable.key, digest)).encode()).hexdigest()[:16]
-        body_file = self.folder / f"{identity}-{_short_name(storable.key)}"
+        body_file, digest = self._body_file(storable, bucket)
         entry = SpoolEntry(
             body_file,
             bucket,
@@ -111,6 +109,10 @@ class Spool:
                 self._check_room(len(storable.body))
                 self._write(entry, storable.body)
         return body_file
+
+    def discard(self, storable: StorableObject, bucket: str) -> None:
+        """Remove an object that is stored after all; does nothing where it is not kept."""
+        _remove(self._body_file(storable, bucket)[0])
 
     def entries(self) -> tuple[SpoolEntry, ...]:
         """The objects that wait, the oldest first; files that are no entries are left alone."""
@@ -147,10 +149,13 @@ class Spool:
                     break
                 continue
             stored.append(there.uri)
-            # the entry first: bytes without one are no object
-            _entry_file(entry.body_file).unlink(missing_ok=True)
-            entry.body_file.unlink(missing_ok=True)
+            _remove(entry.body_file)
         return DrainReport(tuple(stored), tuple(problems))
+
+    def _body_file(self, storable: StorableObject, bucket: str) -> tuple[Path, str]:
+        digest = hashlib.sha256(storable.body).hexdigest()
+        identity = hashlib.sha256("\0".join((bucket, storable.key, digest)).encode()).hexdigest()[:16]
+        return self.folder / f"{identity}-{_short_name(storable.key)}", digest
 
     def _check_room(self, more_bytes: int) -> None:
         size = self._size()
@@ -187,6 +192,12 @@ class Spool:
 
 def _entry_file(body_file: Path) -> Path:
     return body_file.with_name(body_file.name + _ENTRY_SUFFIX)
+
+
+def _remove(body_file: Path) -> None:
+    # the entry first: bytes without one are no object
+    _entry_file(body_file).unlink(missing_ok=True)
+    body_file.unlink(missing_ok=True)
 
 
 def _short_name(key: str) -> str:

@@ -95,6 +95,11 @@ class FaultScript:
             self._faults.append((path_pattern, fault))
             self._left.append(times)
 
+    def clear(self) -> None:
+        """Send no more faults."""
+        with self._lock:
+            self._faults, self._left = [], []
+
     @property
     def requests(self) -> tuple[SeenRequest, ...]:
         """All requests so far, in the order of their arrival."""

@@ -1,13 +1,15 @@
-"""A Prefect server of our own on this machine, for the demo and the tests."""
+"""A Prefect server of our own on this machine: for the demo, the tests, and runs that have no other."""
 
 from __future__ import annotations
 
 import os
 import socket
 import sys
+import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -31,6 +33,34 @@ def send_what_is_pending() -> None:
         worker.drain_all(timeout=_DRAIN_SECONDS)
 
 
+@contextmanager
+def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> Iterator[None]:
+    """Serve Prefect to this process where its settings name no server.
+
+    As Prefect's own temporary server it works on the database of the user's settings; unlike that
+    one it ends with this process, however that ends.
+
+    Args:
+        waiting: Tells what is being waited for, while it is entered.
+    """
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+    if PREFECT_API_URL.value():
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="energy-pipeline-", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedPrefectServer(PREFECT_HOME.value(), folder=Path(folder), inherits_settings=True)
+        try:
+            with waiting("starting an embedded Prefect server (PREFECT_API_URL is not set)"):
+                server.start()
+                server.wait_until_ready()
+            with temporary_settings({PREFECT_API_URL: server.api_url}):
+                yield
+                send_what_is_pending()
+        finally:
+            server.stop()
+
+
 class EmbeddedPrefectServer:
     """A Prefect server process with its own database.
 
@@ -39,14 +69,25 @@ class EmbeddedPrefectServer:
         serve_ui: Whether to serve the UI too.
         run_services: Whether to run the scheduler and its like, as a standing server does; the
             demo's single run needs none of them.
+        folder: Folder of its log, where that is not its home.
+        inherits_settings: Whether the user's `PREFECT_…` variables hold for it.
     """
 
-    def __init__(self, home: Path, *, serve_ui: bool = False, run_services: bool = False) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        serve_ui: bool = False,
+        run_services: bool = False,
+        folder: Path | None = None,
+        inherits_settings: bool = False,
+    ) -> None:
         self._home = home.resolve()
+        self._inherits_settings = inherits_settings
         self._serve_ui = serve_ui
         self._run_services = run_services
         # one that is still making its database does not listen to being asked to end
-        self._process = ChildProcess("prefect-server", self._home, grace_seconds=3)
+        self._process = ChildProcess("prefect-server", folder or self._home, grace_seconds=3)
         self.url = ""
 
     @property
@@ -92,7 +133,11 @@ class EmbeddedPrefectServer:
             return False
 
     def _environment(self) -> Mapping[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if self._inherits_settings or not name.startswith("PREFECT_")
+        }
         settings = {
             "PREFECT_HOME": str(self._home),
             "PREFECT_SERVER_UI_ENABLED": "1" if self._serve_ui else "0",

@@ -30,6 +30,8 @@ STAGES = (
     "blocks.api_credentials",
     "flows.run_preparation",
     "flows.collection_tasks",
+    "flows.shared_host_limits",
+    "flows.process_ending",
     "flows.pipeline_run",
     "flows.flow_parameters",
     "flows.energy_pipeline",
@@ -49,6 +51,7 @@ STAGES = (
 IMPORT_PREFECT = {
     "flows.run_artifacts",
     "flows.collection_tasks",
+    "flows.shared_host_limits",
     "flows.pipeline_run",
     "flows.energy_pipeline",
 }
@@ -59,7 +62,11 @@ IMPORT_PARTS_OF_PREFECT = {
     "flows.run_preparation": {"prefect.exceptions", "prefect_aws"},
     "flows.object_store.buckets": {"prefect_aws"},
     "flows.object_store.store": {"prefect_aws"},
-    "flows.sandbox.prefect_server": {"prefect.events.worker", "prefect.logging.handlers"},
+    "flows.sandbox.prefect_server": {
+        "prefect.events.worker",
+        "prefect.logging.handlers",
+        "prefect.settings",
+    },
 }
 MAX_LINES = 250
 

@@ -1,0 +1,111 @@
+"""Runs that are ended from outside: a rerun is complete, nothing is torn, nothing is left running."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from tests.conftest import eventually
+from tests.flow.processes import processes_that_mention
+from tests.interrupted_runs import InterruptedRuns, interrupted_runs
+
+
+@pytest.fixture
+def runs(tmp_path: Path, prefect_server: EmbeddedPrefectServer) -> Iterator[InterruptedRuns]:
+    with interrupted_runs(tmp_path, **prefect_server.client_settings) as found:
+        yield found
+
+
+@contextmanager
+def endpoint_that_never_answers() -> Iterator[tuple[str, list[socket.socket]]]:
+    """Takes connections and says nothing; gives its URL and the connections."""
+    connections: list[socket.socket] = []
+    ended = threading.Event()
+
+    def accept() -> None:
+        while not ended.is_set():
+            try:
+                connections.append(listener.accept()[0])
+            except TimeoutError:
+                continue
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.1)
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", connections
+        finally:
+            ended.set()
+            thread.join()
+            for connection in connections:
+                connection.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "after_requests"),
+    [(signal.SIGTERM, 1), (signal.SIGTERM, 9), (signal.SIGINT, 5), (signal.SIGKILL, 7)],
+)
+def test_a_rerun_after_an_interruption_is_complete(
+    runs: InterruptedRuns, how: signal.Signals, after_requests: int
+) -> None:
+    runs.configure(apis=12, seconds_per_byte=0.002)
+    ended = runs.interrupt(lambda: eventually(lambda: len(runs.faults.requests) >= after_requests), how)
+    assert ended.exit_code == {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}[how], ended.errors
+    assert "Traceback" not in ended.errors
+    stored = runs.check_bucket()
+    spooled = runs.spool.state()["objects"]
+
+    runs.run()
+    assert runs.check_bucket() == stored + spooled + runs.apis
+    assert runs.spool.state()["objects"] == 0
+    eventually(lambda: not processes_that_mention(str(runs.folder)))
+
+
+def test_what_was_collected_when_a_run_is_ended_is_kept(
+    tmp_path: Path, prefect_server: EmbeddedPrefectServer
+) -> None:
+    with interrupted_runs(tmp_path, **prefect_server.client_settings) as runs:
+        runs.configure(apis=5)
+        with endpoint_that_never_answers() as (dead_endpoint, connections):
+            runs.variables["AWS_ENDPOINT_URL_S3"] = dead_endpoint
+            ended = runs.interrupt(lambda: eventually(lambda: len(connections) >= 5), signal.SIGTERM)
+        assert ended.exit_code == 143, ended.errors
+        assert runs.spool.state()["objects"] == 5
+        eventually(lambda: not processes_that_mention(str(runs.folder)))
+
+        del runs.variables["AWS_ENDPOINT_URL_S3"]
+        runs.run()
+        assert runs.check_bucket() == 10
+        assert len(runs.faults.requests) == 10
+        assert runs.spool.state()["objects"] == 0
+
+
+def test_what_waits_for_another_try_is_kept_should_the_process_be_killed(
+    tmp_path: Path, prefect_server: EmbeddedPrefectServer
+) -> None:
+    with interrupted_runs(tmp_path, **prefect_server.client_settings) as runs:
+        runs.configure(apis=2)
+        runs.s3.stop()
+        runs.interrupt(lambda: eventually(lambda: runs.spool.state()["objects"] == 2), signal.SIGKILL)
+        runs.s3.start()
+        runs.s3.wait_until_ready()
+        runs.run()
+        assert runs.check_bucket() == 4
+        assert runs.spool.state()["objects"] == 0
+
+
+def test_a_killed_run_leaves_no_prefect_server_of_its_own(tmp_path: Path) -> None:
+    with interrupted_runs(tmp_path) as runs:
+        runs.configure(apis=2)
+        runs.interrupt(lambda: eventually(lambda: runs.faults.requests, 120), signal.SIGKILL)
+        eventually(lambda: not processes_that_mention(str(runs.folder)))
+        runs.run()
+        eventually(lambda: not processes_that_mention(str(runs.folder)))

@@ -1,0 +1,144 @@
+"""Runs of many slow APIs that are interrupted, and what must be true of the bucket after each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.object_store import Spool
+from flows.sandbox.faults import Fault, FaultScript
+from flows.sandbox.isone_api import BASE_PATH, create_isone_api
+from flows.sandbox.loopback_server import LoopbackServer
+from flows.sandbox.s3_server import EmbeddedS3
+
+BUCKET = "interrupted"
+_USERNAME, _PASSWORD = "sandbox-user", "sandbox-password"
+_MAX_SPOOL_BYTES = 10**9
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an interrupted run ended: its exit code, how long that took, and what it wrote on stderr."""
+
+    exit_code: int
+    seconds: float
+    errors: str
+
+
+class InterruptedRuns:
+    """`energy-pipeline run` of slow APIs, in a folder of its own, into a bucket of its own.
+
+    Args:
+        folder: Where runs keep their spool, state and Prefect database.
+        faults: Of the API.
+        api_url: Of the API.
+        s3: The server with the bucket.
+        variables: Further environment, e.g. of a Prefect server.
+    """
+
+    def __init__(
+        self, folder: Path, faults: FaultScript, api_url: str, s3: EmbeddedS3, variables: dict[str, str]
+    ) -> None:
+        self.faults = faults
+        self.s3 = s3
+        self.folder = folder
+        self._api_url = api_url
+        self.spool = Spool(folder / ".energy-pipeline" / "spool", _MAX_SPOOL_BYTES)
+        self._config_file = folder / "api_config.json"
+        self.variables = variables
+        self.apis = 0
+        self._seen: dict[str, str] = {}
+
+    def configure(self, apis: int, seconds_per_byte: float = 0.001, **options: Any) -> None:
+        """Make the configuration of so many APIs, each a reply of about a kilobyte that drips."""
+        auth = {"kind": "basic", "username": {"env": "SANDBOX_USER"}, "password": {"env": "SANDBOX_PASSWORD"}}
+        entries = [
+            {
+                "name": f"mix {number:02}",
+                "url": f"{self._api_url}/genfuelmix/current?number={number}",
+                "output_folder": f"mix_{number:02}",
+                "csv_prefix": "mix",
+            }
+            for number in range(apis)
+        ]
+        defaults = {"auth": auth, "max_concurrency": 16, **options}
+        self._config_file.write_text(json.dumps({"apis": entries, "defaults": defaults}), encoding="utf-8")
+        self.apis = apis
+        self.faults.clear()
+        self.faults.add("*", Fault("drip", seconds=seconds_per_byte), times=None)
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start a run."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows", "run", "--config", str(self._config_file), "--bucket", BUCKET],
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def interrupt(self, moment: Callable[[], object], how: signal.Signals) -> Ended:
+        """Start a run, and end it by a signal once `moment` returns."""
+        process = self.start()
+        moment()
+        begun = time.monotonic()
+        process.send_signal(how)
+        _, errors = process.communicate(timeout=120)
+        return Ended(process.returncode, time.monotonic() - begun, errors)
+
+    def run(self) -> None:
+        """Run to the end, which must be complete."""
+        process = self.start()
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+
+    def check_bucket(self) -> int:
+        """Check that each object is whole, that none has changed since the last look; how many there are."""
+        client = self.s3.client()
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        listed = {entry["Key"]: entry["ETag"] for page in pages for entry in page.get("Contents", [])}
+        for key in listed.keys() - self._seen.keys():
+            found = client.get_object(Bucket=BUCKET, Key=key)
+            body = found["Body"].read()
+            assert hashlib.sha256(body).hexdigest() == found["Metadata"]["sha256"], f"{key} is torn"
+        for key, etag in self._seen.items():
+            assert listed[key] == etag, f"{key} was overwritten or is gone"
+        self._seen = listed
+        return len(listed)
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        return {
+            **inherited,
+            "PREFECT_HOME": str(self.folder / "prefect"),
+            "SANDBOX_USER": _USERNAME,
+            "SANDBOX_PASSWORD": _PASSWORD,
+            "AWS_ENDPOINT_URL_S3": self.s3.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.s3.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.s3.secret_key,
+            "AWS_REGION": self.s3.region,
+            **self.variables,
+        }
+
+
+@contextmanager
+def interrupted_runs(folder: Path, **variables: str) -> Iterator[InterruptedRuns]:
+    """Runs on an API and an S3 server of their own."""
+    faults = FaultScript()
+    app = create_isone_api(username=_USERNAME, password=_PASSWORD, faults=faults)
+    with LoopbackServer(app) as server, EmbeddedS3(folder / "s3") as s3:
+        s3.create_bucket(BUCKET)
+        work = folder / "work"
+        work.mkdir()
+        yield InterruptedRuns(work, faults, server.base_url + BASE_PATH, s3, variables)

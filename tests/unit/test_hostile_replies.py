@@ -1,0 +1,258 @@
+"""Replies that would hold, fill or lead astray a careless client: each ends as a named error."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from flows.api_config import ApiConfig, ResolvedSecrets
+from flows.http_collector import CollectionError, HttpCollector
+from flows.http_collector.host_limits import FAILURES_OF_A_HOST_THAT_IS_DOWN
+from flows.http_collector.redirects import is_inward
+from flows.sandbox import faults
+from flows.sandbox.faults import Fault
+from tests.conftest import IsoneSandbox, eventually
+from tests.unit.test_http_collector import RecordedSleep, collect, failure_of, request_for, secrets_for
+
+RESOURCE = "genfuelmix/current"
+
+
+@contextmanager
+def raw_server(answer: Callable[[socket.socket, threading.Event], None]) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that answers each connection with whatever bytes; gives its URL and what it was sent."""
+    ended = threading.Event()
+    heard: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            heard.append(connection.recv(65536))
+            try:
+                answer(connection, ended)
+            except OSError:
+                # the client has left, which is what these tests are about
+                return
+
+    def accept() -> None:
+        while not ended.is_set():
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
+            threads.append(threading.Thread(target=serve, args=[connection]))
+            threads[-1].start()
+
+    threads: list[threading.Thread] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.1)
+        acceptor = threading.Thread(target=accept)
+        acceptor.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/x", heard
+        finally:
+            ended.set()
+            for thread in (acceptor, *threads):
+                thread.join()
+
+
+def api_at(url: str, **options: object) -> dict[str, object]:
+    return {"name": "x", "url": url, "output_folder": "f", "csv_prefix": "p", **options}
+
+
+def drip(start: bytes, again: bytes) -> Callable[[socket.socket, threading.Event], None]:
+    def answer(connection: socket.socket, ended: threading.Event) -> None:
+        connection.sendall(start)
+        while not ended.wait(0.02):
+            connection.sendall(again)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("start", "again"),
+    [
+        (b"HTTP/1.1 2", b""),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 100000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["no-answer", "headers", "body", "chunks", "error-body", "continues"],
+)
+def test_the_time_of_an_attempt_is_counted_from_its_request(start: bytes, again: bytes) -> None:
+    with raw_server(drip(start, again)) as (url, heard):
+        reason = failure_of(api_at(url, timeout_seconds=0.5, max_attempts=2))
+    assert f"no complete answer from {url} within 0.5 s (after 2 attempts)" in reason
+    assert len(heard) == 2
+
+
+def test_headers_without_end_are_refused() -> None:
+    def answer(connection: socket.socket, ended: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        while not ended.is_set():
+            connection.sendall(b"X: " + b"y" * 60_000)
+
+    with raw_server(answer) as (url, _):
+        assert "broke" in failure_of(api_at(url, timeout_seconds=60, max_attempts=1))
+
+
+def test_a_stopped_collector_ends_a_read_that_waits() -> None:
+    failures: list[str] = []
+    with raw_server(drip(b"HTTP/1.1 2", b"")) as (url, heard):
+        request = request_for(api_at(url, timeout_seconds=3600))
+
+        def run() -> None:
+            with pytest.raises(CollectionError) as raised:
+                collector.collect(request)
+            failures.append(str(raised.value))
+
+        with HttpCollector([request.api], ResolvedSecrets()) as collector:
+            thread = threading.Thread(target=run)
+            thread.start()
+            eventually(lambda: heard)
+            collector.stop()
+            thread.join()
+    assert "the run was stopped" in failures[0]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_small_reply_that_grows_beyond_the_bound_is_refused(isone: IsoneSandbox, coding: str) -> None:
+    plain = b" " * 40_000_000
+    body = gzip.compress(plain) if coding == "gzip" else zlib.compress(plain)
+    assert len(body) < 100_000
+    isone.faults.add("*", Fault(headers={"content-encoding": coding}, body=body))
+    reason = failure_of(isone.api("x", RESOURCE, max_response_mb=1))
+    assert "more than max_response_mb (1 MB)" in reason
+    assert len(isone.faults.requests) == 1
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "gzip,gzip,gzip", "br", "zstd", "compress", "x"])
+def test_compressions_whose_growth_is_not_bounded_are_refused(isone: IsoneSandbox, coding: str) -> None:
+    body = gzip.compress(gzip.compress(b"{}"))
+    for status in (200, 404):
+        isone.faults.add("*", Fault(status=status, headers={"content-encoding": coding}, body=body))
+        assert "is compressed in a way that is not taken" in failure_of(isone.api("x", RESOURCE))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://169.254.169.254/latest/meta-data/iam/security-credentials/",
+        "http://[fe80::1]/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://2852039166/",
+    ],
+)
+def test_a_redirect_to_the_machines_link_is_not_followed(isone: IsoneSandbox, target: str) -> None:
+    isone.faults.add("*", faults.redirect(target))
+    reason = failure_of(isone.api("x", RESOURCE))
+    assert "redirects to this machine or its link" in reason
+    assert len(isone.faults.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("from_host", "to_host", "inward"),
+    [
+        ("webservices.iso-ne.com", "127.0.0.1", True),
+        ("webservices.iso-ne.com", "localhost", True),
+        ("webservices.iso-ne.com", "api.localhost", True),
+        ("webservices.iso-ne.com", "::1", True),
+        ("webservices.iso-ne.com", "0.0.0.0", True),
+        ("192.0.2.1", "2130706433", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("127.0.0.1", "localhost", False),
+        ("127.0.0.1", "192.0.2.2", False),
+        ("169.254.1.1", "169.254.1.2", False),
+        ("192.0.2.1", "no-such-host.invalid", False),
+    ],
+)
+def test_what_leads_inward(from_host: str, to_host: str, inward: bool) -> None:
+    assert is_inward(from_host, to_host) is inward
+
+
+@pytest.mark.parametrize("is_allowed", [False, True])
+def test_another_machines_redirect_to_this_one_is_followed_only_where_allowed(
+    monkeypatch: pytest.MonkeyPatch, is_allowed: bool
+) -> None:
+    def as_proxy(connection: socket.socket, _ended: threading.Event) -> None:
+        connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {inside}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    def as_service(connection: socket.socket, _ended: threading.Event) -> None:
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[{"a":1}]')
+
+    # the proxy stands for the way to another machine, which a test must not ask
+    with raw_server(as_service) as (inside, heard_inside), raw_server(as_proxy) as (proxy, heard):
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        entry = api_at("http://far-away.invalid/x", allow_insecure=True, allow_local_redirects=is_allowed)
+        if is_allowed:
+            assert collect(entry) == b'[{"a":1}]'
+        else:
+            assert "redirects to this machine or its link (127.0.0.1)" in failure_of(entry)
+    assert len(heard) == 1
+    assert b"far-away.invalid" in heard[0]
+    assert len(heard_inside) == is_allowed
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Injected: 1", "a\nb", "a\x00b"])
+def test_values_that_would_make_headers_of_their_own_are_refused(value: str) -> None:
+    for options in ({"headers": {"X": value}}, {"params": {"x": value}}, {"headers": {value: "x"}}):
+        with pytest.raises(ValueError, match="validation error"):
+            ApiConfig.model_validate(api_at("http://127.0.0.1/x", **options))
+
+
+def test_what_comes_into_a_url_stays_one_request(isone: IsoneSandbox) -> None:
+    entry = isone.api("x", RESOURCE + "?where={place}", values={"place": ["a b\u2028?&#/../é"]})
+    assert collect(entry)
+    (seen,) = isone.faults.requests
+    assert (seen.path, httpx.QueryParams(seen.query)["where"]) == (f"/{RESOURCE}", "a b\u2028?&#/../é")
+
+
+def test_all_attempts_of_an_api_end_with_its_deadline(isone: IsoneSandbox) -> None:
+    isone.faults.add("*", faults.status(503, Retry_After="50"), times=None)
+    sleep = RecordedSleep()
+    reason = failure_of(isone.api("x", RESOURCE, deadline_seconds=40, max_attempts=10), sleep)
+    assert "HTTP 503" in reason
+    assert sleep.seconds == []
+    assert len(isone.faults.requests) == 1
+
+
+def test_a_page_after_the_deadline_is_not_asked_for() -> None:
+    with raw_server(drip(b"HTTP/1.1 2", b"")) as (url, heard):
+        request = request_for(api_at(url, deadline_seconds=0.3, max_attempts=10))
+        with HttpCollector([request.api], ResolvedSecrets()) as collector:
+            for expected in ("no complete answer", "was not reached within deadline_seconds (0.3 s)"):
+                with pytest.raises(CollectionError) as raised:
+                    collector.collect(request)
+                assert expected in str(raised.value)
+    assert len(heard) == 1
+
+
+def test_a_host_that_is_down_is_asked_once_by_each_further_api(isone: IsoneSandbox) -> None:
+    isone.faults.add("*", faults.status(503), times=None)
+    apis = [isone.api(f"api {number}", f"genfuelmix/day/202401{number:02}") for number in range(1, 13)]
+    requests = [request_for(api) for api in apis]
+    with HttpCollector(
+        [request.api for request in requests], secrets_for(requests[0]), RecordedSleep()
+    ) as collector:
+        for request in requests:
+            with pytest.raises(CollectionError, match="HTTP 503"):
+                collector.collect(request)
+        seen = [len(isone.faults.requests_to(f"*/202401{number:02}")) for number in range(1, 13)]
+        down = FAILURES_OF_A_HOST_THAT_IS_DOWN
+        assert seen == [4] * down + [1] * (12 - down)
+
+        healthy = request_for(isone.api("api 1", "morningreport/current"))
+        isone.faults.clear()
+        assert json.loads(collector.collect(healthy).body)
+        isone.faults.add("*", faults.status(503), times=None)
+        with pytest.raises(CollectionError, match="after 4 attempts"):
+            collector.collect(request_for(isone.api("api 2", "morningreport/current")))
