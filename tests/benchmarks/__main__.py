@@ -1,4 +1,4 @@
-"""`uv run python -m tests.benchmarks tabulate`: figures to compare within one run, never a test's verdict."""
+"""`uv run python -m tests.benchmarks NAME`: figures to compare within one run, never a test's verdict."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ import argparse
 def main() -> None:
     """Run the benchmark that is named and print its figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("benchmark", choices=["tabulate"])
-    parser.add_argument("--rounds", type=int, default=7, help="how often each contestant runs")
+    parser.add_argument("benchmark", choices=["tabulate", "interruption", "hostile"])
+    parser.add_argument("--rounds", type=int, help="how often each contestant runs, or a run is interrupted")
     arguments = parser.parse_args()
-    from tests.benchmarks.tabulating import run_tabulating
+    match arguments.benchmark:
+        case "tabulate":
+            from tests.benchmarks.tabulating import run_tabulating
 
-    run_tabulating(arguments.rounds)
+            run_tabulating(arguments.rounds or 7)
+        case "interruption":
+            from tests.benchmarks.interruption import run_interruption
+
+            run_interruption(arguments.rounds or 50)
+        case "hostile":
+            from tests.benchmarks.hostile_replies import run_hostile_replies
+
+            run_hostile_replies()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+"""Peak memory and time of collecting hostile replies, each in a process of its own, by the OS's figure."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.api_collection import collect_table
+from flows.api_config import ApiConfig, ResolvedSecrets
+from flows.documents import PayloadError
+from flows.http_collector import CollectionError, HttpCollector
+from flows.request_plan import plan_collections
+from flows.sandbox.faults import Fault, FaultScript
+from flows.sandbox.isone_api import BASE_PATH, create_isone_api
+from flows.sandbox.loopback_server import LoopbackServer
+from tests.conftest import NOW
+
+MAX_RESPONSE_MB = 50
+# the process as it is with everything loaded, the largest reply that is taken, and what one
+# step of the decompression may add
+ALLOWED_MB = 100 + 4 * MAX_RESPONSE_MB + 70
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one reply: the error, how long it took, and the process's peak memory."""
+
+    told: str
+    seconds: float
+    peak_mb: float
+    before_mb: float
+
+
+def run_hostile_replies() -> None:
+    """Collect each reply and print what it cost; fails where one costs more than is allowed."""
+    script = FaultScript()
+    with LoopbackServer(create_isone_api(username="u", password="p", faults=script)) as server:
+        for name, fault in _replies():
+            script.clear()
+            script.add("*", fault, times=None)
+            outcome = _in_a_process(f"{server.base_url}{BASE_PATH}/genfuelmix/current")
+            growth = outcome.peak_mb - outcome.before_mb
+            print(f"{name:<22} {outcome.seconds:6.2f} s  peak +{growth:5.0f} MB  {outcome.told[:110]}")
+            assert outcome.told, f"{name} was taken"
+            assert outcome.peak_mb < ALLOWED_MB, f"{name} took {outcome.peak_mb:.0f} MB"
+
+
+def _replies() -> Iterator[tuple[str, Fault]]:
+    megabyte = 10**6
+    yield "gzip bomb, 1 GB", _compressed([b" " * megabyte] * 1000)
+    yield "gzip in gzip", Fault(headers={"content-encoding": "gzip, gzip"}, body=b"")
+    yield "plain, too large", _json(b"[" + b" " * (60 * megabyte) + b"]")
+    yield "nested, 40 million", _json(b"[" * (40 * megabyte))
+    yield "objects, 1 million deep", _json(b'{"a":' * megabyte + b"1" + b"}" * megabyte)
+    yield "infinite numbers", _json(b'[{"a":NaN},{"a":Infinity}]')
+    yield "invalid UTF-8", _json(b'[{"a":"\xff\xfe' + b"x" * megabyte + b'"}]')
+    yield "many columns", _json(json.dumps([{f"c{n}": n} for n in range(200_000)]).encode())
+    yield (
+        "repeated list",
+        _json(json.dumps([{"text": "x" * megabyte, "rows": [{"n": n} for n in range(100_000)]}]).encode()),
+    )
+    yield "drip", Fault("drip", seconds=0.2)
+
+
+def _json(body: bytes) -> Fault:
+    return Fault(headers={"content-type": "application/json"}, body=body)
+
+
+def _compressed(parts: list[bytes]) -> Fault:
+    packer = zlib.compressobj(9, wbits=31)
+    body = b"".join(packer.compress(part) for part in parts) + packer.flush()
+    return Fault(headers={"content-encoding": "gzip", "content-type": "application/json"}, body=body)
+
+
+def _in_a_process(url: str) -> Outcome:
+    done = subprocess.run([sys.executable, "-m", __name__, url], capture_output=True, text=True, check=True)
+    return Outcome(**json.loads(done.stdout))
+
+
+def _collect(url: str) -> Outcome:
+    api = ApiConfig.model_validate(
+        {
+            "name": "hostile",
+            "url": url,
+            "output_folder": "f",
+            "csv_prefix": "p",
+            "timeout_seconds": 5,
+            "max_attempts": 1,
+            "max_response_mb": MAX_RESPONSE_MB,
+        }
+    )
+    (collection,) = plan_collections([api], "20240101_000000", NOW)
+    before, begun, told = _peak_mb(), time.monotonic(), ""
+    with HttpCollector([api], ResolvedSecrets()) as collector:
+        try:
+            collect_table(collection, collector)
+        except (CollectionError, PayloadError) as error:
+            told = str(error)
+    return Outcome(told, time.monotonic() - begun, _peak_mb(), before)
+
+
+def _peak_mb() -> float:
+    status = Path("/proc/self/status")
+    if status.exists():
+        # unlike the figure below it does not begin with that of the process which started this one
+        peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
+        return int(peak.group(1)) / 1e3 if peak else 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+if __name__ == "__main__":
+    print(json.dumps(vars(_collect(sys.argv[1]))))

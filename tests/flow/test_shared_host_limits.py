@@ -1,0 +1,70 @@
+"""Prefect's global concurrency limits of a host's name hold across processes, measured at the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+
+from flows.api_config import ApiConfig
+from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.shared_host_limits import shared_places
+from tests.interrupted_runs import InterruptedRuns, interrupted_runs
+
+HOST = "127.0.0.1"
+
+
+@pytest.fixture
+def runs(tmp_path: Path, prefect_server: EmbeddedPrefectServer) -> Iterator[InterruptedRuns]:
+    with interrupted_runs(tmp_path, **prefect_server.client_settings) as found:
+        yield found
+
+
+@pytest.fixture
+def limit(prefect_client: None) -> Iterator[None]:
+    """A limit of two requests at once for the host of all sandboxes."""
+    with get_client(sync_client=True) as client:
+        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=HOST, limit=2))
+        yield
+        client.delete_global_concurrency_limit_by_name(HOST)
+
+
+def test_two_processes_keep_to_a_limit_of_the_hosts_name(limit: None, runs: InterruptedRuns) -> None:
+    runs.configure(apis=5, seconds_per_byte=0.001)
+    processes = [runs.start(), runs.start()]
+    for process in processes:
+        _, errors = process.communicate(timeout=200)
+        assert process.returncode == 0, errors
+    assert len(runs.faults.requests) == 10
+    assert runs.faults.peak_in_flight <= 2
+    assert runs.check_bucket() == 10
+
+
+def test_hosts_without_a_limit_cost_nothing(prefect_client: None) -> None:
+    api = ApiConfig.model_validate(
+        {"name": "x", "url": "http://127.0.0.1:1/x", "output_folder": "f", "csv_prefix": "p"}
+    )
+    assert shared_places([api]) is None
+
+
+def test_a_limit_with_a_slot_decay_bounds_how_quickly_requests_follow(prefect_client: None) -> None:
+    host = "localhost:1"
+    api = ApiConfig.model_validate(
+        {"name": "x", "url": f"http://{host}/x", "output_folder": "f", "csv_prefix": "p"}
+    )
+    with get_client(sync_client=True) as client:
+        client.create_global_concurrency_limit(
+            GlobalConcurrencyLimitCreate(name=host, limit=1, slot_decay_per_second=5)
+        )
+        try:
+            place = shared_places([api])
+            assert place
+            for _ in range(2):
+                with place(host):
+                    used = client.read_global_concurrency_limit_by_name(host).active_slots
+                    assert used == 1
+        finally:
+            client.delete_global_concurrency_limit_by_name(host)
