@@ -29,6 +29,7 @@ from flows.object_store import (
 )
 from flows.request_plan import PlannedCollection
 from flows.run_report import ApiOutcome
+from flows.table_checks import TableChecks
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class PipelineRun:
         self.store = store
         self.spool = spool
         self._collected: dict[tuple[str, str], CollectedApi] = {}
+        self._checks = TableChecks(store)
         self._kept: set[tuple[str, str]] = set()
         self._is_ending = False
         self._started: dict[tuple[str, str], float] = {}
@@ -78,8 +80,6 @@ class PipelineRun:
             collected = self._collected.get(collection.identity)
         if collected is None:
             collected = self._collect(collection)
-            with self._lock:
-                self._collected[collection.identity] = collected
         outcome = collected.outcome
         if collected.storables:
             first, *others = self._store(collection, collected)
@@ -163,17 +163,29 @@ class PipelineRun:
             logger.warning("%s: its data is in memory only: %s", identity[0], error)
 
     def _collect(self, collection: PlannedCollection) -> CollectedApi:
-        collected = collect_table(collection, self.collector)
-        rows, columns = collected.table.frame.shape
-        storables = storable_objects(collection, collected, self.run_id)
+        found = collect_table(collection, self.collector)
+        rows, columns = found.table.frame.shape
+        storables = storable_objects(collection, found, self.run_id)
         outcome = replace(
             self._outcome(collection),
             rows=rows,
             columns=columns,
             bytes=sum(len(storable.body) for storable in storables),
-            findings=tuple(finding.message for finding in collected.table.findings),
+            findings=tuple(finding.message for finding in found.table.findings),
         )
-        return CollectedApi(outcome, storables)
+        collected = self._remember(collection, CollectedApi(outcome, storables))
+        if storables:
+            # after it is remembered, since a bucket that does not answer may take its time here
+            checked = self._checks.check(collection, found, storables)
+            error = f"a check of the data failed: {'; '.join(checked.failures)}" if checked.failures else None
+            outcome = replace(outcome, findings=(*outcome.findings, *checked.findings), error=error)
+            collected = self._remember(collection, CollectedApi(outcome, storables))
+        return collected
+
+    def _remember(self, collection: PlannedCollection, collected: CollectedApi) -> CollectedApi:
+        with self._lock:
+            self._collected[collection.identity] = collected
+        return collected
 
     def _outcome(self, collection: PlannedCollection) -> ApiOutcome:
         return ApiOutcome(
@@ -213,7 +225,9 @@ def collect_and_store(collection: PlannedCollection, run: PipelineRun) -> ApiOut
     context = TaskRunContext.get()
     may_retry = context is not None and context.task_run.run_count <= TASK_RETRIES
     try:
-        return run.collect_and_store(collection)
+        outcome = run.collect_and_store(collection)
+        # stored all the same
+        return Failed(message=outcome.error, data=outcome) if outcome.error else outcome
     except (CollectionError, PayloadError) as error:
         reason = str(error)
     except StorageError as error:

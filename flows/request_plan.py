@@ -64,11 +64,13 @@ class PlannedCollection:
         api: The API.
         stamp: The part of the object's name that tells runs (or days) apart.
         requests: One, or one for each combination of the API's `values`.
+        window: The dates that were asked for; None where the API gives what is current.
     """
 
     api: ApiConfig
     stamp: str
     requests: tuple[CollectionRequest, ...]
+    window: Window | None = None
 
     @property
     def identity(self) -> tuple[str, str]:

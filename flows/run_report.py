@@ -21,7 +21,8 @@ class ApiOutcome:
         columns: Columns collected.
         bytes: Size of the objects, in bytes.
         attempts: Requests sent to the API.
-        error: Why it failed, in one line without secrets; None where it did not.
+        error: Why it failed, in one line without secrets; None where it did not. Data that was stored may
+            have failed a check.
         spooled_to: The file that keeps the data of a failed upload, if one does.
         findings: What is worth knowing about the data although it was stored.
         other_s3_keys: Keys of its further `outputs`, where it has several; `s3_key` is the first's.
@@ -45,8 +46,8 @@ class ApiOutcome:
 
     @property
     def is_end_to_end(self) -> bool:
-        """Whether the data was stored or, rightly, there was none."""
-        return self.collection_status == "success" and self.upload_status != "failed"
+        """Whether the data was stored or, rightly, there was none, and nothing is wrong with it."""
+        return self.collection_status == "success" and self.upload_status != "failed" and not self.error
 
 
 class ApiResult(TypedDict):

@@ -115,6 +115,8 @@ def _print_outcome(result: ApiResult, console: Console) -> None:
         where = result["s3_uri"] or "no rows, so nothing to store"
         line = f"{escape(result['api_name'])}: {escape(where)}"
     console.print(line, highlight=False, soft_wrap=True)
+    for finding in result["findings"]:
+        console.print(f"  [yellow]finding[/]: {escape(finding)}", highlight=False, soft_wrap=True)
 
 
 def _shown_age(seconds: float) -> str:

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from flows.api_config.auth import ISONE_DEFAULT_AUTH, ISONE_HOST, Auth
+from flows.api_config.data_check_severities import DataChecks, DataCheckSeverities
 from flows.api_config.field_types import (
     Folder,
     HeaderName,
@@ -117,6 +118,8 @@ class CommonOptions(BaseModel):
     """What to put for placeholders of your own, e.g. {"location": [4001, 4002]} for {location}."""
     key_columns: Annotated[list[Text], Field(min_length=1), AfterValidator(_refuse_repeats)] | None = None
     """The columns that together identify a row."""
+    checks: DataCheckSeverities = DataChecks()
+    """How serious findings in the data are: one word for all, or one for each."""
     error_when: ReplyConditions = Field(default_factory=list)
     """Replies that are errors whatever their status says, and where the provider says why."""
     empty_when: ReplyConditions = Field(default_factory=list)

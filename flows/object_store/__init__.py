@@ -2,6 +2,7 @@
 
 from flows.object_store.buckets import open_bucket
 from flows.object_store.errors import StorageError
+from flows.object_store.listing import ListedObject
 from flows.object_store.objects import (
     CSV_CONTENT_TYPE,
     StorableObject,
@@ -12,7 +13,7 @@ from flows.object_store.objects import (
     run_stamp,
 )
 from flows.object_store.spool import DrainReport, Spool, SpoolError, SpoolState
-from flows.object_store.store import ListedObject, ObjectStore, StoredObject
+from flows.object_store.store import ObjectStore, StoredObject
 
 __all__ = [
     "CSV_CONTENT_TYPE",

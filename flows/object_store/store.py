@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flows.object_store.errors import StorageError, storage_error
+from flows.object_store.listing import ListedObject, newest_object
 from flows.object_store.objects import StorableObject, numbered_key
 
 if TYPE_CHECKING:
@@ -41,15 +41,6 @@ class StoredObject:
     uri: str
     size: int
     already_there: bool
-
-
-@dataclass(frozen=True)
-class ListedObject:
-    """An object as a listing shows it; `size` in bytes."""
-
-    key: str
-    size: int
-    last_modified: datetime
 
 
 class ObjectStore:
@@ -113,24 +104,25 @@ class ObjectStore:
         with self._failing(f"reading {self._uri(key)}"):
             return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
+    def read_start(self, key: str, size: int) -> tuple[bytes, dict[str, str]]:
+        """The first `size` bytes of an object under a whole key, and its user metadata.
+
+        Raises:
+            StorageError: Where it cannot be read.
+        """
+        with self._failing(f"reading {self._uri(key)}"):
+            found = self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{size - 1}")
+            return found["Body"].read(), found["Metadata"]
+
     def latest(self, output_folder: str, csv_prefix: str) -> ListedObject | None:
-        """The newest object of one API, if it has any.
+        """The object of one API whose name has the latest date, if it has any.
 
         Raises:
             StorageError: Where the bucket cannot be listed.
         """
         prefix = self._whole_key(f"{output_folder}/{csv_prefix}_")
-        # another API of the same folder may have a prefix that begins like this one
-        own_name = re.compile(re.escape(prefix) + r"[0-9]{4,}(_[0-9]+)*\.[a-z]+")
-        newest: ListedObject | None = None
         with self._failing(f"listing s3://{self.bucket}/{prefix}"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-            for listed in (entry for page in pages for entry in page.get("Contents", [])):
-                if not own_name.fullmatch(listed["Key"]):
-                    continue
-                if newest is None or listed["LastModified"] >= newest.last_modified:
-                    newest = ListedObject(listed["Key"], listed["Size"], listed["LastModified"])
-        return newest
+            return newest_object(self._client, self.bucket, prefix, datetime.now(UTC))
 
     def _put_new(self, key: str, storable: StorableObject) -> bool:
         """Store where nothing stands yet; False where something does."""

@@ -1,0 +1,114 @@
+"""What is worth saying about a table: on its own, and beside the last one that was stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from flows.data_checks.hours import missing_hours
+from flows.data_checks.stored_shape import StoredShape
+
+CheckName = Literal["duplicate_keys", "missing_hours", "columns", "types", "row_count"]
+_SHOWN = 5
+# rows below which twice as many, or half, is nothing to remark on
+_FEW_ROWS = 10
+
+
+@dataclass(frozen=True)
+class DataFinding:
+    """Something about the data that a reader should know.
+
+    Attributes:
+        check: Which check found it, by its name in the configuration.
+        message: In one line.
+    """
+
+    check: CheckName
+    message: str
+
+
+def data_findings(
+    frame: pl.DataFrame,
+    *,
+    key_columns: Sequence[str] = (),
+    zone: ZoneInfo | None = None,
+    expected_hours: tuple[datetime, datetime] | None = None,
+    shape: StoredShape | None = None,
+    last: StoredShape | None = None,
+) -> tuple[DataFinding, ...]:
+    """Everything that the checks find in a table with rows.
+
+    Args:
+        frame: The table.
+        key_columns: The columns that identify a row.
+        zone: The zone of the data.
+        expected_hours: First hour and the end of the hours that must be there, where that is known.
+        shape: Of the table, as it is stored.
+        last: Of the last object of the same API.
+    """
+    return (
+        *_duplicate_keys(frame, key_columns),
+        *_missing_hours(frame, key_columns, zone, expected_hours),
+        *(_changes(shape, last) if shape and last else ()),
+    )
+
+
+def _duplicate_keys(frame: pl.DataFrame, key_columns: Sequence[str]) -> Iterator[DataFinding]:
+    absent = [name for name in key_columns if name not in frame.columns]
+    if absent:
+        yield DataFinding("duplicate_keys", f"key_columns that the data does not have: {_listed(absent)}")
+    elif key_columns:
+        keys = frame.select(key_columns)
+        surplus = keys.height - keys.n_unique()
+        if surplus:
+            first = keys.filter(keys.is_duplicated()).row(0)
+            shown = ", ".join(f"{name} {value}" for name, value in zip(key_columns, first, strict=True))
+            yield DataFinding(
+                "duplicate_keys", f"{surplus} rows repeat the key_columns of another one, first: {shown}"
+            )
+
+
+def _missing_hours(
+    frame: pl.DataFrame,
+    key_columns: Sequence[str],
+    zone: ZoneInfo | None,
+    expected: tuple[datetime, datetime] | None,
+) -> Iterator[DataFinding]:
+    found = missing_hours(frame, key_columns, zone, expected)
+    if found and found[1]:
+        column, hours = found
+        shown = _listed([hour.isoformat(timespec="minutes") for hour in hours])
+        yield DataFinding("missing_hours", f"{len(hours)} hours have no row in {column}: {shown}")
+
+
+def _changes(shape: StoredShape, last: StoredShape) -> Iterator[DataFinding]:
+    new = [name for name in shape.columns if name not in last.columns]
+    gone = [name for name in last.columns if name not in shape.columns]
+    if new:
+        yield DataFinding("columns", f"columns that the last object did not have: {_listed(new)}")
+    if gone:
+        yield DataFinding("columns", f"columns of the last object that are gone: {_listed(gone)}")
+    changed = [
+        f"{name} (held {last.columns[name]}, holds {holds})"
+        for name, holds in shape.columns.items()
+        if name in last.columns
+        and "nothing" not in {holds, last.columns[name]}
+        and holds != last.columns[name]
+    ]
+    if changed:
+        yield DataFinding("types", f"columns that hold something else: {_listed(changed)}")
+    if shape.rows and last.rows and max(shape.rows, last.rows) >= _FEW_ROWS:
+        ratio = shape.rows / last.rows
+        if not 1 / 2 <= ratio <= 2:
+            yield DataFinding("row_count", f"{shape.rows:,} rows, where the last object has {last.rows:,}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    shown = list(names)
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more

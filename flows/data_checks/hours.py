@@ -1,0 +1,105 @@
+"""Hours that a table should have and has not, by the calendar of its zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+_HOUR = timedelta(hours=1)
+# more moments than a year has hours are no hourly series that one reply holds
+_MAX_MOMENTS = 20_000
+_FORMATS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M")
+# fewer say nothing about how the others would follow
+_MIN_HOURS = 3
+
+
+def missing_hours(
+    frame: pl.DataFrame,
+    key_columns: Iterable[str],
+    zone: ZoneInfo | None,
+    expected: tuple[datetime, datetime] | None,
+) -> tuple[str, list[datetime]] | None:
+    """The hours without a row, and the column that says so.
+
+    A column of times counts as an hourly series where it identifies rows, or all its times are on
+    the hour; and where at least half the hours of its range are there, so that days, months and
+    mere events are left alone.
+
+    Args:
+        frame: The table.
+        key_columns: Those that identify a row; may be empty.
+        zone: Of times without an offset, and of the hours given back.
+        expected: First hour and the end of the hours that must be there; else the column's own range.
+    """
+    keys = list(key_columns)
+    names = keys + [name for name in frame.columns if name not in keys]
+    for name in names:
+        if name not in frame.columns or frame[name].dtype != pl.String:
+            continue
+        moments = _moments(frame[name], zone)
+        if moments is None or not (name in keys or all(_is_on_the_hour(moment) for moment in moments)):
+            continue
+        hours = {_hour_of(moment) for moment in moments}
+        first, end = _range(hours, expected)
+        due = list(_hours_between(first, end))
+        missing = [hour for hour in due if hour not in hours]
+        if len(hours) >= _MIN_HOURS and 2 * len(missing) <= len(due):
+            shown_in = zone or moments[0].tzinfo
+            return name, [hour.astimezone(shown_in) for hour in missing]
+    return None
+
+
+def _range(hours: set[datetime], expected: tuple[datetime, datetime] | None) -> tuple[datetime, datetime]:
+    first, end = min(hours), max(hours) + _HOUR
+    if expected is None or not any(expected[0] <= hour < expected[1] for hour in hours):
+        return first, end
+    return expected[0].astimezone(UTC), expected[1].astimezone(UTC)
+
+
+def _hours_between(first: datetime, end: datetime) -> Iterator[datetime]:
+    hour = _hour_of(first)
+    while hour < end:
+        yield hour
+        hour += _HOUR
+
+
+def _moments(column: pl.Series, zone: ZoneInfo | None) -> list[datetime] | None:
+    """The different times of a column; None where it is no column of times."""
+    values = column.drop_nulls().unique(maintain_order=True)
+    if not 0 < values.len() <= _MAX_MOMENTS:
+        return None
+    moments = []
+    for value in values:
+        moment = _moment(value)
+        if moment is None or (moment.tzinfo is None and zone is None):
+            return None
+        # by its clock an hour that is shown twice is one, and neither is missed
+        moments.append(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+    return moments
+
+
+def _moment(text: str) -> datetime | None:
+    # a time has a date, a separator and at least an hour
+    if len(text) < len("2024-01-01T00"):
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    for pattern in _FORMATS:
+        try:
+            return datetime.strptime(text, pattern)  # noqa: DTZ007 - the zone is added by the caller
+        except ValueError:
+            continue
+    return None
+
+
+def _is_on_the_hour(moment: datetime) -> bool:
+    return not (moment.minute or moment.second or moment.microsecond)
+
+
+def _hour_of(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,60 @@
+"""The columns of a stored CSV object, and what they hold, from its first bytes."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+HEAD_BYTES = 262_144
+"""How much of an object is looked at; some thousand rows of prices."""
+
+Holds = Literal["numbers", "true or false", "text", "nothing"]
+
+
+@dataclass(frozen=True)
+class StoredShape:
+    """What is compared between two objects of an API.
+
+    Attributes:
+        columns: Their names, and what the first rows of each hold.
+        rows: Of the whole object; None where that is not known.
+    """
+
+    columns: dict[str, Holds]
+    rows: int | None
+
+
+def csv_shape(head: bytes, rows: int | None) -> StoredShape | None:
+    """The shape of a CSV object.
+
+    Args:
+        head: Its first `HEAD_BYTES`, or all of it.
+        rows: How many rows the whole has.
+
+    Returns:
+        None where not even the header can be read.
+    """
+    # the last line may be cut, unless this is all
+    whole_lines = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n") + 1]
+    try:
+        frame = pl.read_csv(
+            io.BytesIO(whole_lines),
+            infer_schema_length=None,
+            ignore_errors=True,
+            truncate_ragged_lines=True,
+        )
+    except PolarsError:
+        return None
+    return StoredShape({column.name: _holds(column) for column in frame}, rows)
+
+
+def _holds(column: pl.Series) -> Holds:
+    if column.null_count() == column.len():
+        return "nothing"
+    if column.dtype.is_numeric():
+        return "numbers"
+    return "true or false" if column.dtype == pl.Boolean else "text"
