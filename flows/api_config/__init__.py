@@ -15,7 +15,7 @@ from flows.api_config.auth import (
 )
 from flows.api_config.field_types import is_loopback
 from flows.api_config.loading import PipelineConfig, load_config
-from flows.api_config.models import ApiConfig, Dates
+from flows.api_config.models import ApiConfig, Dates, Unit
 from flows.api_config.paging import (
     CursorPagination,
     NextLinkPagination,
@@ -36,7 +36,7 @@ from flows.api_config.settings import (
     explicit_bucket,
     use_bucket,
 )
-from flows.api_config.templates import Placeholder, parse_template
+from flows.api_config.templates import Placeholder, parse_template, placeholders
 
 __all__ = [
     "DEFAULT_S3_BLOCK",
@@ -66,6 +66,7 @@ __all__ = [
     "SecretReference",
     "Settings",
     "TokenAuth",
+    "Unit",
     "check_configuration",
     "environment",
     "explicit_bucket",
@@ -73,6 +74,7 @@ __all__ = [
     "load_config",
     "nearest_word",
     "parse_template",
+    "placeholders",
     "resolve_secrets",
     "secret_references",
     "select_apis",

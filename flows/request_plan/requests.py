@@ -1,4 +1,4 @@
-"""PLAN: which requests a run makes. Pure: no network, no clock."""
+"""The requests for one API's data, its placeholders filled in."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from flows.api_config import ApiConfig, Dates, Placeholder, parse_template
+from flows.request_plan.windows import Window, current_window, window_stamp
+
+# the ISO's real-time demand comes five days late, the slowest that is known
+_PUBLISHED_WITHIN = timedelta(days=10)
 
 # webservices.iso-ne.com answers in XML unless JSON is asked for
 _ACCEPT = {
@@ -18,21 +21,6 @@ _ACCEPT = {
     "xml": "application/xml, text/xml;q=0.9, */*;q=0.1",
     "zip": "application/zip, application/octet-stream;q=0.9, */*;q=0.1",
 }
-
-
-@dataclass(frozen=True)
-class Window:
-    """A stretch of time an API is asked for, in the zone its data lives in.
-
-    Attributes:
-        start: Its first moment.
-        end: The first moment after it.
-        last: Where its last unit starts; `start` where it is one unit long.
-    """
-
-    start: datetime
-    end: datetime
-    last: datetime
 
 
 @dataclass(frozen=True)
@@ -46,6 +34,7 @@ class CollectionRequest:
         headers: Sent with the request; auth comes on top in the collector.
         stamp: The part of the object's name that tells runs (or days) apart.
         labels: What stands for each name under `values`, in their order.
+        may_be_unpublished: Its data is so young that a 404 means that it is still to come.
     """
 
     api: ApiConfig
@@ -54,6 +43,7 @@ class CollectionRequest:
     headers: tuple[tuple[str, str], ...]
     stamp: str
     labels: tuple[tuple[str, str], ...] = ()
+    may_be_unpublished: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,12 +55,14 @@ class PlannedCollection:
         stamp: The part of the object's name that tells runs (or days) apart.
         requests: One, or one for each combination of the API's `values`.
         window: The dates that were asked for; None where the API gives what is current.
+        series: Which collections follow one another, each to be compared with the one before.
     """
 
     api: ApiConfig
     stamp: str
     requests: tuple[CollectionRequest, ...]
     window: Window | None = None
+    series: str = ""
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -87,45 +79,41 @@ def plan_collections(apis: Iterable[ApiConfig], stamp: str, now: datetime) -> tu
         now: The run's start; APIs with `dates` are asked for the unit that holds it.
     """
     return tuple(
-        PlannedCollection(api, stamp, tuple(_requests(api, stamp, current_window(api.dates or Dates(), now))))
+        PlannedCollection(
+            api, stamp, tuple(_requests(api, api.url, stamp, current_window(api.dates or Dates(), now)))
+        )
         for api in apis
     )
 
 
-def current_window(dates: Dates, now: datetime) -> Window:
-    """The one hour, day, month or year that holds a moment, by the calendar of the API's zone.
+def plan_window(api: ApiConfig, window: Window, now: datetime, series: str = "") -> PlannedCollection:
+    """The collection of one window of an API that can be asked for dates, named by its data's date.
 
-    A day is as long as it is there: 23 or 25 hours when the clocks change.
+    Args:
+        api: An API with `dates`.
+        window: What to ask for.
+        now: To tell what may not be published yet.
+        series: See `PlannedCollection`.
     """
-    zone = ZoneInfo(dates.timezone)
-    local = now.astimezone(zone)
-    match dates.unit:
-        case "hour":
-            # through UTC, in which the hour that a clock shows twice is two hours
-            start = local.replace(minute=0, second=0, microsecond=0)
-            end = (start.astimezone(UTC) + timedelta(hours=1)).astimezone(zone)
-        case "day":
-            start = datetime(local.year, local.month, local.day, tzinfo=zone)
-            end = start + timedelta(days=1)
-        case "month":
-            start = datetime(local.year, local.month, 1, tzinfo=zone)
-            end = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-        case "year":
-            start = datetime(local.year, 1, 1, tzinfo=zone)
-            end = start.replace(year=start.year + 1)
-    return Window(start, end, start)
+    stamp = window_stamp(window, (api.dates or Dates()).unit)
+    is_young = window.end.astimezone(UTC) > now.astimezone(UTC) - _PUBLISHED_WITHIN
+    requests = _requests(api, api.history_url or api.url, stamp, window, may_be_unpublished=is_young)
+    return PlannedCollection(api, stamp, tuple(requests), window, series)
 
 
-def _requests(api: ApiConfig, stamp: str, window: Window) -> Iterator[CollectionRequest]:
+def _requests(
+    api: ApiConfig, url: str, stamp: str, window: Window, *, may_be_unpublished: bool = False
+) -> Iterator[CollectionRequest]:
     for combination in itertools.product(*api.values.values()):
         labels = dict(zip(api.values, combination, strict=True))
         yield CollectionRequest(
             api=api,
-            url=_fill_url(api.url, window, labels),
+            url=_fill_url(url, window, labels),
             params=tuple((name, _fill(text, window, labels)) for name, text in api.params.items()),
             headers=tuple((name, _fill(text, window, labels)) for name, text in _headers(api).items()),
             stamp=stamp,
             labels=tuple(labels.items()),
+            may_be_unpublished=may_be_unpublished,
         )
 
 

@@ -1,0 +1,34 @@
+"""PLAN: which requests a run makes. Pure: no network, no clock."""
+
+from flows.request_plan.backfill import (
+    MAX_WINDOWS,
+    WindowBatch,
+    batches_of,
+    missing_windows,
+    refused_dates,
+    units_asked_for,
+)
+from flows.request_plan.requests import (
+    CollectionRequest,
+    PlannedCollection,
+    plan_collections,
+    plan_window,
+)
+from flows.request_plan.windows import Window, current_window, window_stamp, windows_of_days
+
+__all__ = [
+    "MAX_WINDOWS",
+    "CollectionRequest",
+    "PlannedCollection",
+    "Window",
+    "WindowBatch",
+    "batches_of",
+    "current_window",
+    "missing_windows",
+    "plan_collections",
+    "plan_window",
+    "refused_dates",
+    "units_asked_for",
+    "window_stamp",
+    "windows_of_days",
+]
