@@ -17,6 +17,8 @@ _ADVICE = {
     "ExpiredToken": "the session token has expired: log in again",
     "InvalidToken": "the session token is not valid: log in again",
     "RequestTimeTooSkewed": "this machine's clock is wrong",
+    "BadDigest": "what arrived is not what was sent, and was not stored",
+    "XAmzContentSHA256Mismatch": "what arrived is not what was sent, and was not stored",
     "InvalidBucketName": _NO_BUCKET_NAME,
     "PermanentRedirect": "the bucket is in another region: set AWS_REGION",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION",
@@ -28,6 +30,9 @@ _RETRYABLE_CODES = {
     "RequestTimeout",
     "OperationAborted",
     "ConditionalRequestConflict",
+    "BadDigest",
+    "XAmzContentSHA256Mismatch",
+    "IncompleteBody",
 }
 # what stands between a profile and its keys
 _CREDENTIAL_OPERATIONS = {"AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from flows.object_store.errors import StorageError, storage_error
 from flows.object_store.listing import ListedObject, newest_object
 from flows.object_store.objects import StorableObject, numbered_key
+from flows.object_store.uploads import is_uploaded_in_parts, upload
 
 if TYPE_CHECKING:
     from prefect_aws import S3Bucket
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 _MAX_NUMBER = 1000
 _CONFLICT_ATTEMPTS = 5
 _EXISTS_CODES = {"PreconditionFailed", "412"}
-_CONFLICT_CODES = {"ConditionalRequestConflict", "409"}
+# the last is the answer to ending an upload in parts whose end was asked for before
+_CONFLICT_CODES = {"ConditionalRequestConflict", "409", "NoSuchUpload"}
 # how servers without conditional writes answer to one
 _NOT_IMPLEMENTED_CODES = {"NotImplemented", "501", "InvalidArgument", "InvalidRequest"}
 _ABSENT_CODES = {"404", "NoSuchKey", "NotFound"}
@@ -129,6 +131,9 @@ class ObjectStore:
         from botocore.exceptions import ClientError
 
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+            # what is large is not sent only to be refused at its end
+            if is_uploaded_in_parts(storable) and self._metadata_at(key) is not None:
+                return False
             try:
                 self._put(key, storable, only_if_new=True)
             except ClientError as error:
@@ -151,15 +156,7 @@ class ObjectStore:
         return True
 
     def _put(self, key: str, storable: StorableObject, *, only_if_new: bool) -> None:
-        condition = {"IfNoneMatch": "*"} if only_if_new else {}
-        self._client.put_object(
-            Bucket=self.bucket,
-            Key=key,
-            Body=storable.body,
-            ContentType=storable.content_type,
-            Metadata=dict(storable.metadata),
-            **condition,  # type: ignore[arg-type]  # one optional argument, which its type does not say
-        )
+        upload(self._client, self.bucket, key, storable, only_if_new=only_if_new)
 
     def _holds(self, key: str, storable: StorableObject) -> bool:
         """Whether the object under `key` has the content to be stored."""
