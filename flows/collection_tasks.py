@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -20,9 +19,9 @@ from flows.documents import PayloadError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.object_outputs import storable_objects
 from flows.object_store import (
+    KeptObjects,
     ObjectStore,
     Spool,
-    SpoolError,
     StorableObject,
     StorageError,
     StoredObject,
@@ -103,13 +102,9 @@ class PipelineRun:
             collected = self._collected.pop(collection.identity, None)
         outcome = collected.outcome if collected else self._outcome(collection)
         if collected and collected.storables:
-            try:
-                first = self._keep(collection.identity, collected)
-            except SpoolError as error:
-                reason = f"{reason}; the data is lost: {error}"
-            else:
-                reason = f"{reason}; kept in {first}; the next run or `energy-pipeline drain` uploads it"
-                outcome = replace(outcome, spooled_to=str(first))
+            kept = self._keep(collection.identity, collected)
+            reason = f"{reason}; {kept.told}"
+            outcome = replace(outcome, spooled_to=str(kept.files[0]) if kept.files else None)
         return replace(
             outcome,
             collection_status="success" if collected else "failed",
@@ -145,22 +140,19 @@ class PipelineRun:
                 self.spool.discard(storable, self.store.bucket)
         return stored
 
-    def _keep(self, identity: tuple[str, str], collected: CollectedApi) -> Path:
-        """Keep all objects of an API in the spool; gives the file of the first.
+    def _keep(self, identity: tuple[str, str], collected: CollectedApi) -> KeptObjects:
+        """Keep the objects of an API in the spool, as many as it takes.
 
         What of them is in the bucket already is found there again, and not stored twice.
         """
         with self._lock:
             self._kept.add(identity)
-        first, *_ = [self.spool.keep(storable, self.store.bucket) for storable in collected.storables]
-        return first
+        return self.spool.keep_all(collected.storables, self.store.bucket)
 
     def _keep_if_possible(self, identity: tuple[str, str], collected: CollectedApi) -> None:
-        try:
-            if collected.storables:
-                self._keep(identity, collected)
-        except SpoolError as error:
-            logger.warning("%s: its data is in memory only: %s", identity[0], error)
+        kept = self._keep(identity, collected) if collected.storables else None
+        if kept and kept.refusal:
+            logger.warning("%s: its data is in memory only: %s", identity[0], kept.refusal)
 
     def _collect(self, collection: PlannedCollection) -> CollectedApi:
         found = collect_table(collection, self.collector)
