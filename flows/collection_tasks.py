@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from prefect import task
@@ -163,14 +165,16 @@ class PipelineRun:
             rows=rows,
             columns=columns,
             bytes=sum(len(storable.body) for storable in storables),
-            findings=tuple(finding.message for finding in found.table.findings),
+            findings=self._shown(finding.message for finding in found.table.findings),
         )
         collected = self._remember(collection, CollectedApi(outcome, storables))
         if storables:
             # after it is remembered, since a bucket that does not answer may take its time here
             checked = self._checks.check(collection, found, storables)
-            error = f"a check of the data failed: {'; '.join(checked.failures)}" if checked.failures else None
-            outcome = replace(outcome, findings=(*outcome.findings, *checked.findings), error=error)
+            failures = "; ".join(self._shown(checked.failures))
+            error = f"a check of the data failed: {failures}" if failures else None
+            findings = (*outcome.findings, *self._shown(checked.findings))
+            outcome = replace(outcome, findings=findings, error=error)
             collected = self._remember(collection, CollectedApi(outcome, storables))
         return collected
 
@@ -187,6 +191,10 @@ class PipelineRun:
             upload_status="skipped",
             attempts=self.collector.attempts(collection),
         )
+
+    def _shown(self, messages: Iterable[str]) -> tuple[str, ...]:
+        # data may hold what the API was asked with
+        return tuple(map(self.collector.redact, messages))
 
     def _seconds(self, collection: PlannedCollection) -> float:
         return time.monotonic() - self._started.get(collection.identity, time.monotonic())
@@ -226,9 +234,11 @@ def collect_and_store(collection: PlannedCollection, run: PipelineRun) -> ApiOut
         if error.retryable and may_retry:
             raise
         reason = str(error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - written to the log below
+        reason = run.collector.redact(f"unexpected fault: {type(error).__name__}: {error}")
+        # written here, since Prefect would write it with whatever secrets it holds
+        trace = run.collector.redact(traceback.format_exc())
+        logger.error("%s: unexpected fault\n%s", collection.api.name, trace)  # noqa: TRY400
         if may_retry:
-            raise
-        logger.exception("%s: unexpected fault", collection.api.name)
-        reason = f"unexpected fault: {type(error).__name__}: {error}"
+            raise RuntimeError(reason) from None
     return Failed(message=reason, data=run.failed(collection, reason))

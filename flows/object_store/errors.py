@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
+
+from flows.api_config import redacted
 
 _NO_BUCKET_NAME = "that is no name of a bucket: give the name alone, without s3:// and folders"
 _ADVICE = {
@@ -56,13 +59,19 @@ class StorageError(Exception):
         self.retryable = retryable
 
 
-def storage_error(error: Exception, what: str) -> StorageError:
+def storage_error(error: Exception, what: str, secrets: Iterable[str] = ()) -> StorageError:
     """The error that a boto3 exception means.
 
     Args:
         error: From boto3 or botocore.
         what: What was being done, e.g. `storing s3://bucket/key`.
+        secrets: What the message must not hold, should the server repeat it.
     """
+    told = _told(error, what)
+    return StorageError(redacted(str(told), secrets), code=told.code, retryable=told.retryable)
+
+
+def _told(error: Exception, what: str) -> StorageError:
     from botocore.exceptions import ClientError
 
     if isinstance(error, ClientError):

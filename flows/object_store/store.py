@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from flows.api_config import keep_out_of_logs
+from flows.object_store.buckets import secrets_of, static_secrets
 from flows.object_store.errors import StorageError, storage_error
 from flows.object_store.listing import ListedObject, newest_object
 from flows.object_store.objects import StorableObject, numbered_key
@@ -55,6 +57,8 @@ class ObjectStore:
     def __init__(self, block: S3Bucket) -> None:
         self.bucket = block.bucket_name
         self._folder = block.bucket_folder.strip("/")
+        self._secrets = secrets_of(block)
+        keep_out_of_logs("boto3", "botocore", "s3transfer", "urllib3")
         opening = f"opening s3://{self.bucket}"
         with self._failing(opening):
             # asked once, before threads start: the block builds one for each thread otherwise
@@ -62,7 +66,8 @@ class ObjectStore:
                 self._client: S3Client = block.credentials.get_client("s3")
             except ValueError as error:
                 # how botocore refuses an endpoint's URL
-                raise storage_error(error, opening) from None
+                raise storage_error(error, opening, self._secrets) from None
+            self._secrets += static_secrets(self._client)
 
     def store(self, storable: StorableObject) -> StoredObject:
         """Store an object under its key, or the next free `_2`, `_3`, … where other content stands.
@@ -192,4 +197,5 @@ class ObjectStore:
         try:
             yield
         except (BotoCoreError, Boto3Error, ClientError) as error:
-            raise storage_error(error, what) from error
+            # the client's own words may hold what ours leave out
+            raise storage_error(error, what, self._secrets) from None
