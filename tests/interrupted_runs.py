@@ -106,11 +106,12 @@ class InterruptedRuns:
         _, errors = process.communicate(timeout=120)
         return Ended(process.returncode, time.monotonic() - begun, errors)
 
-    def run(self) -> None:
-        """Run to the end, which must be complete."""
+    def run(self) -> str:
+        """Run to the end, which must be complete; what it wrote on stderr."""
         process = self.start()
         _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
+        return errors
 
     def rerun(self) -> int:
         """Run to the end, with all that the runs before it left in the spool; how many objects there are.
@@ -118,7 +119,7 @@ class InterruptedRuns:
         What was spooled may be in the bucket already, where a run was ended between the two.
         """
         spooled = self.spool.entries()
-        self.run()
+        errors = self.run()
         count = self.check_bucket()
         stored = {(each.run_id, each.api_name): each.sha256 for each in self._seen.values()}
         for entry in spooled:
@@ -127,7 +128,7 @@ class InterruptedRuns:
         last = last_results(self.folder / ".energy-pipeline")
         assert last
         assert sum(run_id == last["run_id"] for run_id, _ in stored) == self.apis
-        assert self.spool.entries() == ()
+        assert self.spool.entries() == (), f"{self.spool.entries()} of {spooled} are left\n{errors}"
         return count
 
     def check_bucket(self) -> int:

@@ -121,15 +121,17 @@ class ObjectStore:
             found = self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{size - 1}")
             return found["Body"].read(), found["Metadata"]
 
-    def latest(self, output_folder: str, csv_prefix: str) -> ListedObject | None:
-        """The object of one API whose name has the latest date, if it has any.
+    def latest(
+        self, output_folder: str, csv_prefix: str, extension: str | None = None
+    ) -> ListedObject | None:
+        """The object of one API whose name has the latest date, if it has any of that extension.
 
         Raises:
             StorageError: Where the bucket cannot be listed.
         """
         prefix = self._whole_key(f"{output_folder}/{csv_prefix}_")
         with self._failing(f"listing s3://{self.bucket}/{prefix}"):
-            return newest_object(self._client, self.bucket, prefix, datetime.now(UTC))
+            return newest_object(self._client, self.bucket, prefix, datetime.now(UTC), extension)
 
     def _put_new(self, key: str, storable: StorableObject) -> bool:
         """Store where nothing stands yet; False where something does."""
