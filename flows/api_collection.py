@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from flows.api_config import ApiConfig
 from flows.documents import PayloadError
-from flows.http_collector import HttpCollector, Payload
+from flows.http_collector import CollectionError, HttpCollector, Payload
 from flows.pagination import collect_pages
 from flows.request_plan import PlannedCollection
 from flows.tabulation import Layout, Part, Table, tabulate
@@ -33,14 +33,19 @@ def collect_table(collection: PlannedCollection, collector: HttpCollector) -> Co
         CollectionError: Where a request got no usable reply.
         PayloadError: Where the replies are no table.
     """
-    collected = list(_collect(collection, collector))
+    try:
+        collected = list(_collect(collection, collector))
+    except CollectionError as error:
+        # a reply may repeat what it was asked with, and an error what the reply says
+        raise CollectionError(collector.redact(str(error))) from None
     parts = [part for _, part in collected]
     payloads = tuple(payload for payload, _ in collected)
     try:
         table = tabulate(parts, layout_of(collection.api))
     except PayloadError as error:
         where = payloads[0].source_url + (f" and its {len(payloads) - 1} other pages" if payloads[1:] else "")
-        raise PayloadError(f"{where} answered something else than a table: {error}") from error
+        said = collector.redact(str(error))
+        raise PayloadError(f"{where} answered something else than a table: {said}") from None
     return CollectedTable(payloads, table)
 
 

@@ -61,6 +61,7 @@ def preview_api(config_file: Path, name: str, first_rows: int = 5) -> ApiPreview
     with HttpCollector(chosen, secrets) as collector:
         collected = collect_table(collection, collector)
         requests = collector.attempts(collection)
+        findings = [collector.redact(finding.message) for finding in collected.table.findings]
     typed = collected.table.typed()
     return ApiPreview(
         api_name=chosen[0].name,
@@ -74,7 +75,7 @@ def preview_api(config_file: Path, name: str, first_rows: int = 5) -> ApiPreview
             for series in typed
         ],
         first_rows=collected.table.frame.head(first_rows).to_dicts(),
-        findings=[finding.message for finding in collected.table.findings],
+        findings=findings,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -20,9 +21,9 @@ from flows.documents import PayloadError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.object_outputs import storable_objects
 from flows.object_store import (
+    KeptObjects,
     ObjectStore,
     Spool,
-    SpoolError,
     StorableObject,
     StorageError,
     StoredObject,
@@ -103,13 +104,9 @@ class PipelineRun:
             collected = self._collected.pop(collection.identity, None)
         outcome = collected.outcome if collected else self._outcome(collection)
         if collected and collected.storables:
-            try:
-                first = self._keep(collection.identity, collected)
-            except SpoolError as error:
-                reason = f"{reason}; the data is lost: {error}"
-            else:
-                reason = f"{reason}; kept in {first}; the next run or `energy-pipeline drain` uploads it"
-                outcome = replace(outcome, spooled_to=str(first))
+            kept = self._keep(collection.identity, collected)
+            reason = f"{reason}; {kept.told}"
+            outcome = replace(outcome, spooled_to=str(kept.files[0]) if kept.files else None)
         return replace(
             outcome,
             collection_status="success" if collected else "failed",
@@ -145,22 +142,19 @@ class PipelineRun:
                 self.spool.discard(storable, self.store.bucket)
         return stored
 
-    def _keep(self, identity: tuple[str, str], collected: CollectedApi) -> Path:
-        """Keep all objects of an API in the spool; gives the file of the first.
+    def _keep(self, identity: tuple[str, str], collected: CollectedApi) -> KeptObjects:
+        """Keep the objects of an API in the spool, as many as it takes.
 
         What of them is in the bucket already is found there again, and not stored twice.
         """
         with self._lock:
             self._kept.add(identity)
-        first, *_ = [self.spool.keep(storable, self.store.bucket) for storable in collected.storables]
-        return first
+        return self.spool.keep_all(collected.storables, self.store.bucket)
 
     def _keep_if_possible(self, identity: tuple[str, str], collected: CollectedApi) -> None:
-        try:
-            if collected.storables:
-                self._keep(identity, collected)
-        except SpoolError as error:
-            logger.warning("%s: its data is in memory only: %s", identity[0], error)
+        kept = self._keep(identity, collected) if collected.storables else None
+        if kept and kept.refusal:
+            logger.warning("%s: its data is in memory only: %s", identity[0], kept.refusal)
 
     def _collect(self, collection: PlannedCollection) -> CollectedApi:
         found = collect_table(collection, self.collector)
@@ -171,14 +165,16 @@ class PipelineRun:
             rows=rows,
             columns=columns,
             bytes=sum(len(storable.body) for storable in storables),
-            findings=tuple(finding.message for finding in found.table.findings),
+            findings=self._shown(finding.message for finding in found.table.findings),
         )
         collected = self._remember(collection, CollectedApi(outcome, storables))
         if storables:
             # after it is remembered, since a bucket that does not answer may take its time here
             checked = self._checks.check(collection, found, storables)
-            error = f"a check of the data failed: {'; '.join(checked.failures)}" if checked.failures else None
-            outcome = replace(outcome, findings=(*outcome.findings, *checked.findings), error=error)
+            failures = "; ".join(self._shown(checked.failures))
+            error = f"a check of the data failed: {failures}" if failures else None
+            findings = (*outcome.findings, *self._shown(checked.findings))
+            outcome = replace(outcome, findings=findings, error=error)
             collected = self._remember(collection, CollectedApi(outcome, storables))
         return collected
 
@@ -195,6 +191,10 @@ class PipelineRun:
             upload_status="skipped",
             attempts=self.collector.attempts(collection),
         )
+
+    def _shown(self, messages: Iterable[str]) -> tuple[str, ...]:
+        # data may hold what the API was asked with
+        return tuple(map(self.collector.redact, messages))
 
     def _seconds(self, collection: PlannedCollection) -> float:
         return time.monotonic() - self._started.get(collection.identity, time.monotonic())
@@ -234,9 +234,11 @@ def collect_and_store(collection: PlannedCollection, run: PipelineRun) -> ApiOut
         if error.retryable and may_retry:
             raise
         reason = str(error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - written to the log below
+        reason = run.collector.redact(f"unexpected fault: {type(error).__name__}: {error}")
+        # written here, since Prefect would write it with whatever secrets it holds
+        trace = run.collector.redact(traceback.format_exc())
+        logger.error("%s: unexpected fault\n%s", collection.api.name, trace)  # noqa: TRY400
         if may_retry:
-            raise
-        logger.exception("%s: unexpected fault", collection.api.name)
-        reason = f"unexpected fault: {type(error).__name__}: {error}"
+            raise RuntimeError(reason) from None
     return Failed(message=reason, data=run.failed(collection, reason))

@@ -180,7 +180,7 @@ def _page(api: ApiConfig, payload: Payload, last: Page | None) -> Page:
     try:
         rows, document = _content(api, payload.body)
     except PayloadError as error:
-        raise CollectionError(f"{payload.source_url}: page {number} cannot be read: {error}") from error
+        raise CollectionError(f"{payload.source_url}: page {number} cannot be read: {error}") from None
     return Page(number, rows, rows_before, document, payload.next_url)
 
 

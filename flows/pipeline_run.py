@@ -25,10 +25,10 @@ from flows.run_preparation import PreparedRun, prepare_run
 from flows.run_record import keep_results
 from flows.run_report import ApiOutcome, RunResults, run_results
 from flows.shared_host_limits import shared_places
+from flows.task_endings import TaskEndings
 
 logger = logging.getLogger(__name__)
 
-_WAIT_SLICE_SECONDS = 0.5
 _ENDING_SECONDS = 4
 
 
@@ -76,18 +76,17 @@ def _collect_and_store_all(prepared: PreparedRun, run_id: str, started_at: datet
 
 
 def _wait_for(futures: PrefectFutureList[Any], run: PipelineRun) -> None:
+    endings = TaskEndings(futures)
     try:
-        # in slices, since polars' handler of Ctrl-C does not wake a wait without an end
-        while wait(futures, timeout=_WAIT_SLICE_SECONDS).not_done:
-            continue
-        # only a wait without an end takes over the final states
+        endings.wait()
+        # which takes over the final states
         wait(futures)
     except BaseException as cause:
         if isinstance(cause, TerminationSignal):
             end_in_time()
         # ended from outside: what is collected may be stored if that is soon done, and is kept if not
         run.end()
-        wait(futures, timeout=_ENDING_SECONDS)
+        endings.wait(_ENDING_SECONDS)
         run.end()
         raise
 

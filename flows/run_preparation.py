@@ -100,7 +100,7 @@ def open_store(settings: Settings, s3_block: str | None = None) -> ObjectStore:
     try:
         return ObjectStore(block or bucket_by_name(str(bucket_name), environment(), explicit))
     except StorageError as error:
-        raise ConfigError([Problem("S3 bucket", "", str(error))]) from error
+        raise ConfigError([Problem("S3 bucket", "", str(error))]) from None
 
 
 def bucket_by_name(

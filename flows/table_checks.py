@@ -74,8 +74,8 @@ class TableChecks:
         with self._lock:
             if api.name in self._last:
                 return self._last[api.name]
-        newest = self._store.latest(api.output_folder, api.csv_prefix)
-        if newest is None or not newest.key.endswith(".csv"):
+        newest = self._store.latest(api.output_folder, api.csv_prefix, "csv")
+        if newest is None:
             return None
         head, metadata = self._store.read_start(newest.key, HEAD_BYTES)
         rows = metadata.get("rows", "")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.object_store import Spool
+from flows.run_record import last_results
 from flows.sandbox.faults import Fault, FaultScript
 from flows.sandbox.isone_api import BASE_PATH, create_isone_api
 from flows.sandbox.loopback_server import LoopbackServer
@@ -33,6 +34,14 @@ class Ended:
     exit_code: int
     seconds: float
     errors: str
+
+
+@dataclass(frozen=True)
+class _Stored:
+    etag: str
+    run_id: str
+    api_name: str
+    sha256: str
 
 
 class InterruptedRuns:
@@ -57,7 +66,7 @@ class InterruptedRuns:
         self._config_file = folder / "api_config.json"
         self.variables = variables
         self.apis = 0
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, _Stored] = {}
 
     def configure(self, apis: int, seconds_per_byte: float = 0.001, **options: Any) -> None:
         """Make the configuration of so many APIs, each a reply of about a kilobyte that drips."""
@@ -97,24 +106,46 @@ class InterruptedRuns:
         _, errors = process.communicate(timeout=120)
         return Ended(process.returncode, time.monotonic() - begun, errors)
 
-    def run(self) -> None:
-        """Run to the end, which must be complete."""
+    def run(self) -> str:
+        """Run to the end, which must be complete; what it wrote on stderr."""
         process = self.start()
         _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
+        return errors
+
+    def rerun(self) -> int:
+        """Run to the end, with all that the runs before it left in the spool; how many objects there are.
+
+        What was spooled may be in the bucket already, where a run was ended between the two.
+        """
+        spooled = self.spool.entries()
+        errors = self.run()
+        count = self.check_bucket()
+        stored = {(each.run_id, each.api_name): each.sha256 for each in self._seen.values()}
+        for entry in spooled:
+            pair = (entry.metadata["run-id"], entry.metadata["api-name"])
+            assert stored.get(pair) == entry.sha256, f"{entry.key} was spooled and is lost"
+        last = last_results(self.folder / ".energy-pipeline")
+        assert last
+        assert sum(run_id == last["run_id"] for run_id, _ in stored) == self.apis
+        assert self.spool.entries() == (), f"{self.spool.entries()} of {spooled} are left\n{errors}"
+        return count
 
     def check_bucket(self) -> int:
-        """Check that each object is whole, that none has changed since the last look; how many there are."""
+        """Check that each object is whole and there once, and none has changed since; how many there are."""
         client = self.s3.client()
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         listed = {entry["Key"]: entry["ETag"] for page in pages for entry in page.get("Contents", [])}
+        for key, seen in self._seen.items():
+            assert listed[key] == seen.etag, f"{key} was overwritten or is gone"
         for key in listed.keys() - self._seen.keys():
             found = client.get_object(Bucket=BUCKET, Key=key)
-            body = found["Body"].read()
-            assert hashlib.sha256(body).hexdigest() == found["Metadata"]["sha256"], f"{key} is torn"
-        for key, etag in self._seen.items():
-            assert listed[key] == etag, f"{key} was overwritten or is gone"
-        self._seen = listed
+            metadata = found["Metadata"]
+            digest = hashlib.sha256(found["Body"].read()).hexdigest()
+            assert digest == metadata["sha256"], f"{key} is torn"
+            self._seen[key] = _Stored(listed[key], metadata["run-id"], metadata["api-name"], digest)
+        pairs = {(each.run_id, each.api_name) for each in self._seen.values()}
+        assert len(pairs) == len(listed), "something is stored twice"
         return len(listed)
 
     def _environment(self) -> dict[str, str]:

@@ -24,6 +24,7 @@ from flows.api_config.paging import (
     Pagination,
 )
 from flows.api_config.problems import ConfigError, Problem, nearest_word
+from flows.api_config.redaction import keep_out_of_logs, redacted
 from flows.api_config.reply_conditions import ReplyCondition
 from flows.api_config.secrets import ResolvedSecrets, resolve_secrets
 from flows.api_config.selection import check_configuration, select_apis
@@ -71,10 +72,12 @@ __all__ = [
     "environment",
     "explicit_bucket",
     "is_loopback",
+    "keep_out_of_logs",
     "load_config",
     "nearest_word",
     "parse_template",
     "placeholders",
+    "redacted",
     "resolve_secrets",
     "secret_references",
     "select_apis",

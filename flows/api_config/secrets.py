@@ -12,6 +12,7 @@ from flows.api_config.auth import SecretReference, secret_references
 from flows.api_config.loading import PipelineConfig
 from flows.api_config.models import ApiConfig
 from flows.api_config.problems import ConfigError, Problem
+from flows.api_config.redaction import redacted
 
 # where an auth entry's field is called otherwise in the block that holds it
 _BLOCK_FIELDS = {"value": "api_key"}
@@ -29,12 +30,15 @@ class ResolvedSecrets:
         """The plain secret that `field_name` of an auth entry refers to."""
         return self.values[reference, field_name].get_secret_value()
 
-    def redact(self, text: str) -> str:
-        """`text` with every secret value in it replaced, longest first."""
-        plain = {secret.get_secret_value() for secret in self.values.values()}
-        for value in sorted(plain, key=len, reverse=True):
-            text = text.replace(value, "***")
-        return text
+    def redact(self, text: str, *more: str) -> str:
+        """`text` with every secret value in it replaced, and `more` such values."""
+        plain = [secret.get_secret_value() for secret in self.values.values()]
+        usernames = self._named("username")
+        pairs = [(username, password) for username in usernames for password in self._named("password")]
+        return redacted(text, (*plain, *more), pairs)
+
+    def _named(self, field_name: str) -> list[str]:
+        return [secret.get_secret_value() for (_, name), secret in self.values.items() if name == field_name]
 
 
 def unset_secrets(

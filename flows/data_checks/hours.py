@@ -12,6 +12,7 @@ _HOUR = timedelta(hours=1)
 # more moments than a year has hours are no hourly series that one reply holds
 _MAX_MOMENTS = 20_000
 _FORMATS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M")
+_FIRST_YEAR, _LAST_YEAR = 1, 9999
 # fewer say nothing about how the others would follow
 _MIN_HOURS = 3
 
@@ -44,6 +45,9 @@ def missing_hours(
             continue
         hours = {_hour_of(moment) for moment in moments}
         first, end = _range(hours, expected)
+        if (end - first) // _HOUR > 2 * len(hours) + 1:
+            # so few of them that it is no hourly series; a year 1 among them would make millions
+            continue
         due = list(_hours_between(first, end))
         missing = [hour for hour in due if hour not in hours]
         if len(hours) >= _MIN_HOURS and 2 * len(missing) <= len(due):
@@ -76,8 +80,11 @@ def _moments(column: pl.Series, zone: ZoneInfo | None) -> list[datetime] | None:
         moment = _moment(value)
         if moment is None or (moment.tzinfo is None and zone is None):
             return None
-        # by its clock an hour that is shown twice is one, and neither is missed
-        moments.append(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+        if moment.tzinfo:
+            moments.append(moment)
+        else:
+            # by its clock an hour that is there twice is one, and neither is missed
+            moments += [moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
     return moments
 
 
@@ -85,10 +92,16 @@ def _moment(text: str) -> datetime | None:
     # a time has a date, a separator and at least an hour
     if len(text) < len("2024-01-01T00"):
         return None
+    found: datetime | None
     try:
-        return datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
-        pass
+        found = _american_moment(text)
+    # the first and the last year have hours that other zones cannot name
+    return found if found and _FIRST_YEAR < found.year < _LAST_YEAR else None
+
+
+def _american_moment(text: str) -> datetime | None:
     for pattern in _FORMATS:
         try:
             return datetime.strptime(text, pattern)  # noqa: DTZ007 - the zone is added by the caller

@@ -15,7 +15,7 @@ from typing import Self
 import httpx
 import tenacity
 
-from flows.api_config import ApiConfig, ResolvedSecrets
+from flows.api_config import ApiConfig, ResolvedSecrets, keep_out_of_logs
 from flows.http_collector.attempt import Attempt, Reply, full_url, run_stopped
 from flows.http_collector.bounded_network import bounded_client
 from flows.http_collector.host_limits import HostLimit, host_limits, host_of
@@ -68,8 +68,7 @@ class HttpCollector:
         sleep: Callable[[float], None] | None = None,
         shared_place: Callable[[str], AbstractContextManager[None]] | None = None,
     ) -> None:
-        # httpx writes whole URLs to its log, keys in the query included
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        keep_out_of_logs("httpx", "httpcore")
         self._secrets = secrets
         self._tokens = TokenStore(secrets)
         self._stopping = threading.Event()

@@ -67,10 +67,8 @@ class TokenStore:
     def redact(self, text: str) -> str:
         """`text` with every token and secret in it replaced."""
         with self._lock:
-            seen = sorted(self._seen, key=len, reverse=True)
-        for token in seen:
-            text = text.replace(token, "***")
-        return self._secrets.redact(text)
+            seen = tuple(self._seen)
+        return self._secrets.redact(text, *seen)
 
     def _entry(self, auth: TokenAuth) -> _Entry:
         with self._lock:

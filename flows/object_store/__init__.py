@@ -12,12 +12,13 @@ from flows.object_store.objects import (
     parquet_bytes,
     run_stamp,
 )
-from flows.object_store.spool import DrainReport, Spool, SpoolError, SpoolState
+from flows.object_store.spool import DrainReport, KeptObjects, Spool, SpoolError, SpoolState
 from flows.object_store.store import ObjectStore, StoredObject
 
 __all__ = [
     "CSV_CONTENT_TYPE",
     "DrainReport",
+    "KeptObjects",
     "ListedObject",
     "ObjectStore",
     "Spool",

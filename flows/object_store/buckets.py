@@ -46,3 +46,22 @@ def open_bucket(
         aws_client_parameters=AwsClientParameters(endpoint_url=endpoint_url, config=config),
     )
     return S3Bucket(bucket_name=bucket, credentials=credentials, bucket_folder=bucket_folder)
+
+
+def secrets_of(block: S3Bucket) -> tuple[str, ...]:
+    """The secrets that a block holds itself."""
+    credentials = block.credentials
+    key = getattr(credentials, "aws_secret_access_key", None)
+    token = getattr(credentials, "aws_session_token", None)
+    return tuple(secret for secret in (key.get_secret_value() if key else None, token) if secret)
+
+
+def static_secrets(client: Any) -> tuple[str, ...]:
+    """The secrets of a client whose credentials stay as they are, e.g. a profile's keys."""
+    from botocore.credentials import Credentials
+
+    credentials = client._request_signer._credentials
+    # those of roles are asked for when they are looked at
+    if type(credentials) is not Credentials:
+        return ()
+    return tuple(filter(None, (credentials.secret_key, credentials.token)))

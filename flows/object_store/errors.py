@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
+
+from flows.api_config import redacted
 
 _NO_BUCKET_NAME = "that is no name of a bucket: give the name alone, without s3:// and folders"
 _ADVICE = {
@@ -17,6 +20,8 @@ _ADVICE = {
     "ExpiredToken": "the session token has expired: log in again",
     "InvalidToken": "the session token is not valid: log in again",
     "RequestTimeTooSkewed": "this machine's clock is wrong",
+    "BadDigest": "what arrived is not what was sent, and was not stored",
+    "XAmzContentSHA256Mismatch": "what arrived is not what was sent, and was not stored",
     "InvalidBucketName": _NO_BUCKET_NAME,
     "PermanentRedirect": "the bucket is in another region: set AWS_REGION",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION",
@@ -28,6 +33,9 @@ _RETRYABLE_CODES = {
     "RequestTimeout",
     "OperationAborted",
     "ConditionalRequestConflict",
+    "BadDigest",
+    "XAmzContentSHA256Mismatch",
+    "IncompleteBody",
 }
 # what stands between a profile and its keys
 _CREDENTIAL_OPERATIONS = {"AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"}
@@ -51,13 +59,19 @@ class StorageError(Exception):
         self.retryable = retryable
 
 
-def storage_error(error: Exception, what: str) -> StorageError:
+def storage_error(error: Exception, what: str, secrets: Iterable[str] = ()) -> StorageError:
     """The error that a boto3 exception means.
 
     Args:
         error: From boto3 or botocore.
         what: What was being done, e.g. `storing s3://bucket/key`.
+        secrets: What the message must not hold, should the server repeat it.
     """
+    told = _told(error, what)
+    return StorageError(redacted(str(told), secrets), code=told.code, retryable=told.retryable)
+
+
+def _told(error: Exception, what: str) -> StorageError:
     from botocore.exceptions import ClientError
 
     if isinstance(error, ClientError):

@@ -24,7 +24,9 @@ class ListedObject:
     last_modified: datetime
 
 
-def newest_object(client: S3Client, bucket: str, prefix: str, now: datetime) -> ListedObject | None:
+def newest_object(
+    client: S3Client, bucket: str, prefix: str, now: datetime, extension: str | None = None
+) -> ListedObject | None:
     """The object whose name has the latest date.
 
     Args:
@@ -32,9 +34,12 @@ def newest_object(client: S3Client, bucket: str, prefix: str, now: datetime) -> 
         bucket: Its name.
         prefix: Of the API's objects, up to their dates.
         now: To look back from.
+        extension: Of its name, e.g. `csv`; any where it is not given.
     """
     # another API of the same folder may have a prefix that begins like this one
-    own_name = re.compile(re.escape(prefix) + r"([0-9]{4,}(?:_[0-9]{6}(?![0-9]))?)(?:_[0-9]+)*\.[a-z]+")
+    own_name = re.compile(
+        re.escape(prefix) + r"([0-9]{4,}(?:_[0-9]{6}(?![0-9]))?)(?:_[0-9]+)*\." + (extension or "[a-z]+")
+    )
     starts = [prefix + (now.astimezone(UTC) - back).strftime("%Y%m%d") for back in _LOOK_BACK]
     for start_after in (*starts, ""):
         newest: tuple[tuple[str, datetime], ListedObject] | None = None

@@ -4,46 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypedDict
 
 from flows.object_store.errors import StorageError
 from flows.object_store.objects import StorableObject
+from flows.object_store.spool_files import (
+    ENTRY_SUFFIX,
+    SpoolEntry,
+    entry_file,
+    read_entry,
+    remove,
+    remove_left_behind,
+    short_name,
+    write_whole,
+)
 from flows.object_store.store import ObjectStore
-
-_ENTRY_SUFFIX = ".spooled.json"
-_OPEN_SUFFIX = ".partial"
 
 
 class SpoolError(Exception):
     """Data could not be kept in the spool; the message says why, in one line."""
-
-
-@dataclass(frozen=True)
-class SpoolEntry:
-    """An object that waits to be uploaded.
-
-    Attributes:
-        body_file: Its bytes, as they are to be stored.
-        bucket: The bucket it was for.
-        key: Relative to the block's bucket folder.
-        content_type: Its media type.
-        metadata: Its user metadata.
-        sha256: Of its bytes.
-        spooled_at: When it was put here (ISO 8601, UTC).
-    """
-
-    body_file: Path = field(repr=False)
-    bucket: str
-    key: str
-    content_type: str
-    metadata: dict[str, str]
-    sha256: str
-    spooled_at: str
 
 
 class SpoolState(TypedDict):
@@ -65,6 +50,21 @@ class DrainReport:
 
     stored_uris: tuple[str, ...]
     problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class KeptObjects:
+    """What the spool has taken of the objects of one API.
+
+    Attributes:
+        files: The bytes of those that it keeps.
+        told: Where they are, or why they are not, for the reader.
+        refusal: Why it does not keep all of them; None where it does.
+    """
+
+    files: tuple[Path, ...]
+    told: str
+    refusal: str | None
 
 
 class Spool:
@@ -105,18 +105,38 @@ class Spool:
         )
         # one at a time, so that the bound holds
         with self._lock:
-            if not _entry_file(body_file).exists():
+            if not entry_file(body_file).exists():
                 self._check_room(len(storable.body))
                 self._write(entry, storable.body)
         return body_file
 
+    def keep_all(self, storables: Sequence[StorableObject], bucket: str) -> KeptObjects:
+        """Keep as many of these objects as the spool takes; never raises for those it does not."""
+        files: list[Path] = []
+        refusal: str | None = None
+        for storable in storables:
+            try:
+                files.append(self.keep(storable, bucket))
+            except SpoolError as error:
+                refusal = str(error)
+        if refusal is None:
+            told = f"kept in {files[0]}; the next run or `energy-pipeline drain` uploads it"
+        elif files:
+            told = (
+                f"{len(files)} of {len(storables)} objects are kept, the first in {files[0]}; the next run "
+                f"or `energy-pipeline drain` uploads them; the others are lost: {refusal}"
+            )
+        else:
+            told = f"the data is lost: {refusal}"
+        return KeptObjects(tuple(files), told, refusal)
+
     def discard(self, storable: StorableObject, bucket: str) -> None:
         """Remove an object that is stored after all; does nothing where it is not kept."""
-        _remove(self._body_file(storable, bucket)[0])
+        remove(self._body_file(storable, bucket)[0])
 
     def entries(self) -> tuple[SpoolEntry, ...]:
         """The objects that wait, the oldest first; files that are no entries are left alone."""
-        found = filter(None, map(_read_entry, self.folder.glob(f"*{_ENTRY_SUFFIX}")))
+        found = filter(None, map(read_entry, self.folder.glob(f"*{ENTRY_SUFFIX}")))
         return tuple(sorted(found, key=lambda entry: (entry.spooled_at, entry.key)))
 
     def state(self) -> SpoolState:
@@ -131,6 +151,7 @@ class Spool:
         What another process has drained meanwhile is there already, and is not stored again. A fault
         that the next object would meet as well ends the draining.
         """
+        remove_left_behind(self.folder, time.time())
         stored: list[str] = []
         problems: list[str] = []
         entries = self.entries()
@@ -139,7 +160,7 @@ class Spool:
                 there = store.store(_storable_in(store.bucket, entry))
             except SpoolError as error:
                 # what is no longer there another process has drained
-                if _entry_file(entry.body_file).exists():
+                if entry_file(entry.body_file).exists():
                     problems.append(str(error))
                 continue
             except StorageError as error:
@@ -149,13 +170,13 @@ class Spool:
                     break
                 continue
             stored.append(there.uri)
-            _remove(entry.body_file)
+            remove(entry.body_file)
         return DrainReport(tuple(stored), tuple(problems))
 
     def _body_file(self, storable: StorableObject, bucket: str) -> tuple[Path, str]:
         digest = hashlib.sha256(storable.body).hexdigest()
         identity = hashlib.sha256("\0".join((bucket, storable.key, digest)).encode()).hexdigest()[:16]
-        return self.folder / f"{identity}-{_short_name(storable.key)}", digest
+        return self.folder / f"{identity}-{short_name(storable.key)}", digest
 
     def _check_room(self, more_bytes: int) -> None:
         size = self._size()
@@ -180,48 +201,14 @@ class Spool:
         described["body_file"] = entry.body_file.name
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(entry.body_file, body)
+            write_whole(entry.body_file, body)
             try:
-                _write_whole(_entry_file(entry.body_file), json.dumps(described, indent=2).encode())
+                write_whole(entry_file(entry.body_file), json.dumps(described, indent=2).encode())
             except BaseException:
                 entry.body_file.unlink(missing_ok=True)
                 raise
         except OSError as error:
             raise SpoolError(f"the spool {self.folder} cannot be written: {error.strerror}") from None
-
-
-def _entry_file(body_file: Path) -> Path:
-    return body_file.with_name(body_file.name + _ENTRY_SUFFIX)
-
-
-def _remove(body_file: Path) -> None:
-    # the entry first: bytes without one are no object
-    _entry_file(body_file).unlink(missing_ok=True)
-    body_file.unlink(missing_ok=True)
-
-
-def _short_name(key: str) -> str:
-    # file systems take names of 255 bytes, and ours has further parts
-    return PurePosixPath(key).name.encode()[-150:].decode(errors="ignore")
-
-
-def _write_whole(file: Path, content: bytes) -> None:
-    """Write a file so that it is there whole, even after a power cut, or not at all."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}{_OPEN_SUFFIX}")
-    try:
-        with draft.open("wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        draft.replace(file)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _storable_in(bucket: str, entry: SpoolEntry) -> StorableObject:
@@ -234,12 +221,3 @@ def _storable_in(bucket: str, entry: SpoolEntry) -> StorableObject:
     if hashlib.sha256(body).hexdigest() != entry.sha256:
         raise SpoolError(f"{entry.body_file} is not as it was written: it is left for you to look at")
     return StorableObject(entry.key, body, entry.content_type, entry.metadata)
-
-
-def _read_entry(file: Path) -> SpoolEntry | None:
-    try:
-        described = json.loads(file.read_text(encoding="utf-8"))
-        entry = SpoolEntry(**{**described, "body_file": file.parent / described["body_file"]})
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return entry if _entry_file(entry.body_file) == file else None

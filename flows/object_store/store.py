@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from flows.api_config import keep_out_of_logs
+from flows.object_store.buckets import secrets_of, static_secrets
 from flows.object_store.errors import StorageError, storage_error
 from flows.object_store.listing import ListedObject, newest_object
 from flows.object_store.objects import StorableObject, numbered_key
+from flows.object_store.uploads import is_uploaded_in_parts, upload
 
 if TYPE_CHECKING:
     from prefect_aws import S3Bucket
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
 _MAX_NUMBER = 1000
 _CONFLICT_ATTEMPTS = 5
 _EXISTS_CODES = {"PreconditionFailed", "412"}
-_CONFLICT_CODES = {"ConditionalRequestConflict", "409"}
+# the last is the answer to ending an upload in parts whose end was asked for before
+_CONFLICT_CODES = {"ConditionalRequestConflict", "409", "NoSuchUpload"}
 # how servers without conditional writes answer to one
 _NOT_IMPLEMENTED_CODES = {"NotImplemented", "501", "InvalidArgument", "InvalidRequest"}
 _ABSENT_CODES = {"404", "NoSuchKey", "NotFound"}
@@ -53,6 +57,8 @@ class ObjectStore:
     def __init__(self, block: S3Bucket) -> None:
         self.bucket = block.bucket_name
         self._folder = block.bucket_folder.strip("/")
+        self._secrets = secrets_of(block)
+        keep_out_of_logs("boto3", "botocore", "s3transfer", "urllib3")
         opening = f"opening s3://{self.bucket}"
         with self._failing(opening):
             # asked once, before threads start: the block builds one for each thread otherwise
@@ -60,7 +66,8 @@ class ObjectStore:
                 self._client: S3Client = block.credentials.get_client("s3")
             except ValueError as error:
                 # how botocore refuses an endpoint's URL
-                raise storage_error(error, opening) from None
+                raise storage_error(error, opening, self._secrets) from None
+            self._secrets += static_secrets(self._client)
 
     def store(self, storable: StorableObject) -> StoredObject:
         """Store an object under its key, or the next free `_2`, `_3`, … where other content stands.
@@ -114,21 +121,26 @@ class ObjectStore:
             found = self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{size - 1}")
             return found["Body"].read(), found["Metadata"]
 
-    def latest(self, output_folder: str, csv_prefix: str) -> ListedObject | None:
-        """The object of one API whose name has the latest date, if it has any.
+    def latest(
+        self, output_folder: str, csv_prefix: str, extension: str | None = None
+    ) -> ListedObject | None:
+        """The object of one API whose name has the latest date, if it has any of that extension.
 
         Raises:
             StorageError: Where the bucket cannot be listed.
         """
         prefix = self._whole_key(f"{output_folder}/{csv_prefix}_")
         with self._failing(f"listing s3://{self.bucket}/{prefix}"):
-            return newest_object(self._client, self.bucket, prefix, datetime.now(UTC))
+            return newest_object(self._client, self.bucket, prefix, datetime.now(UTC), extension)
 
     def _put_new(self, key: str, storable: StorableObject) -> bool:
         """Store where nothing stands yet; False where something does."""
         from botocore.exceptions import ClientError
 
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+            # what is large is not sent only to be refused at its end
+            if is_uploaded_in_parts(storable) and self._metadata_at(key) is not None:
+                return False
             try:
                 self._put(key, storable, only_if_new=True)
             except ClientError as error:
@@ -151,15 +163,7 @@ class ObjectStore:
         return True
 
     def _put(self, key: str, storable: StorableObject, *, only_if_new: bool) -> None:
-        condition = {"IfNoneMatch": "*"} if only_if_new else {}
-        self._client.put_object(
-            Bucket=self.bucket,
-            Key=key,
-            Body=storable.body,
-            ContentType=storable.content_type,
-            Metadata=dict(storable.metadata),
-            **condition,  # type: ignore[arg-type]  # one optional argument, which its type does not say
-        )
+        upload(self._client, self.bucket, key, storable, only_if_new=only_if_new)
 
     def _holds(self, key: str, storable: StorableObject) -> bool:
         """Whether the object under `key` has the content to be stored."""
@@ -195,4 +199,5 @@ class ObjectStore:
         try:
             yield
         except (BotoCoreError, Boto3Error, ClientError) as error:
-            raise storage_error(error, what) from error
+            # the client's own words may hold what ours leave out
+            raise storage_error(error, what, self._secrets) from None

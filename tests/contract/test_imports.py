@@ -34,6 +34,7 @@ STAGES = (
     "flows.collection_tasks",
     "flows.shared_host_limits",
     "flows.process_ending",
+    "flows.task_endings",
     "flows.pipeline_run",
     "flows.flow_parameters",
     "flows.energy_pipeline",

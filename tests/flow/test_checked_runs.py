@@ -31,7 +31,7 @@ def test_a_finding_is_shown_and_where_it_is_a_failure_fails_the_api_with_its_dat
     strict = {"types": "fail", "duplicate_keys": "fail", "row_count": "off"}
     pipeline = pipeline_on(
         write_config(
-            isone.api("lax", "genfuelmix/current"),
+            isone.api("lax", "genfuelmix/current", outputs=["csv", "raw", "parquet"]),
             isone.api("strict", "morningreport/current", checks=strict, key_columns=["hour"]),
         )
     )

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -15,6 +14,7 @@ from flows.object_store import ObjectStore, StorableObject, StorageError, open_b
 from flows.sandbox.loopback_server import LoopbackServer
 from flows.sandbox.s3_identities import S3Identity
 from flows.sandbox.s3_server import EmbeddedS3
+from tests.s3_relay import RelayedS3, s3_error
 
 READER = S3Identity("reader", "READERKEY0001", "canary-reader-secret", ("Read", "List"))
 
@@ -73,53 +73,11 @@ def test_an_object_is_known_again_by_its_digest_or_else_by_its_content(
     assert store.store(storable(b"three", "fuel/bare.csv")).key == "fuel/bare_2.csv"
 
 
-class RelayedS3:
-    """Stands before the S3 server and answers some requests in its stead, as other servers would.
-
-    Args:
-        s3: Where requests go.
-        refusals: How many conditional writes are answered here.
-        code: The error they are answered with.
-        status: Its HTTP status.
-        is_written: Whether they are carried out all the same, so that only their reply is lost.
-    """
-
-    def __init__(
-        self, s3: EmbeddedS3, refusals: int, code: str, status: int, *, is_written: bool = False
-    ) -> None:
-        self._url = s3.endpoint_url
-        self._refusals = refusals
-        self._status = status
-        self._body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
-        self._is_written = is_written
-        self.refused = 0
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        headers = {name: value for name, value in scope["headers"] if name != b"expect"}
-        is_refused = b"if-none-match" in headers and self.refused < self._refusals
-        if not is_refused or self._is_written:
-            url = self._url + scope["raw_path"].decode()
-            async with httpx.AsyncClient() as client:
-                reply = await client.request(scope["method"], url, headers=headers, content=body)
-            status, content, named = reply.status_code, reply.content, list(reply.headers.raw)
-        if is_refused:
-            self.refused += 1
-            status, content, named = self._status, self._body, [(b"content-type", b"application/xml")]
-        kept = [(name, value) for name, value in named if name.lower() != b"transfer-encoding"]
-        await send({"type": "http.response.start", "status": status, "headers": kept})
-        await send({"type": "http.response.body", "body": content})
-
-
 @pytest.mark.parametrize(("code", "status"), [("NotImplemented", 501), ("InvalidArgument", 400)])
 def test_a_server_without_conditional_writes_overwrites_nothing_either(
     embedded_s3: EmbeddedS3, bucket: str, code: str, status: int
 ) -> None:
-    relayed = RelayedS3(embedded_s3, 10, code, status)
+    relayed = RelayedS3(embedded_s3, s3_error(code, status), times=10)
     with LoopbackServer(relayed) as server:
         store = store_on(embedded_s3, bucket, endpoint_url=server.base_url)
         stored = [store.store(storable(body)) for body in (b"one", b"two", b"one")]
@@ -131,7 +89,7 @@ def test_a_server_without_conditional_writes_overwrites_nothing_either(
 
 
 def test_a_conflict_with_another_write_is_tried_again(embedded_s3: EmbeddedS3, bucket: str) -> None:
-    relayed = RelayedS3(embedded_s3, 2, "ConditionalRequestConflict", 409)
+    relayed = RelayedS3(embedded_s3, s3_error("ConditionalRequestConflict", 409), times=2)
     with LoopbackServer(relayed) as server:
         stored = store_on(embedded_s3, bucket, endpoint_url=server.base_url).store(storable(b"x"))
     assert relayed.refused == 2
@@ -140,7 +98,7 @@ def test_a_conflict_with_another_write_is_tried_again(embedded_s3: EmbeddedS3, b
 
 
 def test_a_write_whose_reply_is_lost_is_not_stored_twice(embedded_s3: EmbeddedS3, bucket: str) -> None:
-    relayed = RelayedS3(embedded_s3, 1, "InternalError", 500, is_written=True)
+    relayed = RelayedS3(embedded_s3, s3_error("InternalError", 500), is_written=True)
     with LoopbackServer(relayed) as server:
         stored = store_on(embedded_s3, bucket, endpoint_url=server.base_url).store(storable(b"x"))
     assert relayed.refused == 1
@@ -244,7 +202,7 @@ def test_what_is_mistyped_is_told_in_words(
 
 
 def test_a_service_that_is_overloaded_may_be_tried_again(embedded_s3: EmbeddedS3, bucket: str) -> None:
-    with LoopbackServer(RelayedS3(embedded_s3, 1000, "SlowDown", 503)) as server:
+    with LoopbackServer(RelayedS3(embedded_s3, s3_error("SlowDown", 503), times=1000)) as server:
         error = failure(store_on(embedded_s3, bucket, endpoint_url=server.base_url))
     assert (error.code, error.retryable) == ("SlowDown", True)
     assert keys_in(embedded_s3, bucket) == set()

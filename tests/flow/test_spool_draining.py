@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import queue
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from pydantic import SecretStr
 
+from flows.api_config import ApiConfig, ResolvedSecrets, secret_references
+from flows.collection_tasks import PipelineRun
+from flows.http_collector import HttpCollector
 from flows.integration import EnergyDataPipelineIntegration
-from flows.object_store import ObjectStore, Spool, StorableObject
+from flows.object_store import ObjectStore, Spool, StorableObject, StorageError, uploads
+from flows.request_plan import plan_collections
 from flows.run_preparation import bucket_by_name
 from flows.sandbox.s3_server import EmbeddedS3
-from tests.conftest import IsoneSandbox
+from tests.conftest import NOW, PASSWORD, USERNAME, IsoneSandbox
 from tests.flow.conftest import RunCommand
 
 WriteConfig = Callable[..., Path]
@@ -136,3 +144,89 @@ def test_what_is_there_already_is_not_stored_again_and_what_is_not_ours_stays(
     listed = embedded_s3.client().list_objects_v2(Bucket=bucket)["Contents"]
     assert [entry["Key"] for entry in listed] == ["f/there_0001.csv"]
     assert spool.state()["objects"] == 2
+
+
+def test_a_server_killed_amid_uploads_loses_nothing_and_tears_nothing(
+    own_s3: EmbeddedS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "SINGLE_REQUEST_BYTES", 4_000_000)
+    monkeypatch.setattr(uploads, "PART_BYTES", 5 * 2**20)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
+    store = ObjectStore(bucket_by_name(BUCKET, aws_variables(own_s3)))
+    spool = Spool(tmp_path / "spool", 10**9)
+    objects = [large_object(number) for number in range(16)]
+    begun: queue.Queue[str] = queue.Queue()
+
+    def store_or_keep(storable: StorableObject) -> bool:
+        begun.put(storable.key)
+        try:
+            store.store(storable)
+        except StorageError:
+            spool.keep(storable, BUCKET)
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = [threads.submit(store_or_keep, storable) for storable in objects]
+        for _ in range(10):
+            begun.get(timeout=60)
+        # by SIGKILL, with eight uploads under way
+        own_s3.stop()
+    stored_at_once = sum(outcome.result() for outcome in outcomes)
+    assert stored_at_once < len(objects)
+    assert spool.state()["objects"] == len(objects) - stored_at_once
+
+    start_again(own_s3, monkeypatch)
+    found_before = check_whole(own_s3)
+    report = spool.drain(ObjectStore(bucket_by_name(BUCKET, aws_variables(own_s3))))
+    assert report.problems == ()
+    assert spool.state()["objects"] == 0
+    found = check_whole(own_s3)
+    assert found == {storable.key: storable.metadata["sha256"] for storable in objects}
+    assert found_before.items() <= found.items()
+    assert len(found_before) >= stored_at_once
+
+
+def large_object(number: int) -> StorableObject:
+    """A megabyte, or for every sixth one six of them, which are uploaded in parts."""
+    body = b"%04d\n" % number * (1_200_000 if number % 6 == 0 else 200_000)
+    metadata = {"sha256": hashlib.sha256(body).hexdigest()}
+    return StorableObject(f"lmp/lmp_{number:04}.csv", body, "text/csv", metadata)
+
+
+def check_whole(s3: EmbeddedS3) -> dict[str, str]:
+    """The digests of all objects, each that of its bytes."""
+    found = {}
+    for key, body in bodies_in(s3).items():
+        metadata = s3.client().head_object(Bucket=BUCKET, Key=key)["Metadata"]
+        assert hashlib.sha256(body).hexdigest() == metadata["sha256"], f"{key} is torn"
+        found[key] = metadata["sha256"]
+    return found
+
+
+def test_where_the_spool_takes_only_some_outputs_the_result_says_so(
+    own_s3: EmbeddedS3, isone: IsoneSandbox, tmp_path: Path
+) -> None:
+    api = ApiConfig.model_validate(isone.api("Fuel Mix", "genfuelmix/current", outputs=["csv", "raw"]))
+    (collection,) = plan_collections([api], "20240102_030405", NOW)
+    secrets = ResolvedSecrets(
+        {
+            (reference, name): SecretStr({"username": USERNAME, "password": PASSWORD}[name])
+            for entry in api.auth_entries
+            for name, reference in secret_references(entry)
+        }
+    )
+    store = ObjectStore(bucket_by_name(BUCKET, aws_variables(own_s3)))
+    spool = Spool(tmp_path / "spool", 1500)
+    own_s3.stop()
+    with HttpCollector([api], secrets) as collector:
+        run = PipelineRun("run", collector, store, spool)
+        with pytest.raises(StorageError) as raised:
+            run.collect_and_store(collection)
+        outcome = run.failed(collection, str(raised.value))
+    (entry,) = spool.entries()
+    assert entry.key == "fuel_mix/fuel_mix_20240102_030405.csv"
+    assert outcome.spooled_to == str(entry.body_file)
+    assert "1 of 2 objects are kept" in str(outcome.error)
+    assert "the others are lost" in str(outcome.error)
+    assert (outcome.collection_status, outcome.upload_status) == ("success", "failed")

@@ -84,6 +84,25 @@ def test_times_without_an_offset_are_those_of_the_zone() -> None:
     assert messages(frame) == []
 
 
+def test_the_hour_that_a_clock_without_offset_shows_twice_is_not_missed() -> None:
+    hours = [hour.replace(tzinfo=None) for hour in hours_of(AUTUMN)]
+    shown = list(dict.fromkeys(hour.isoformat() for hour in hours))
+    assert len(shown) == 24
+    assert messages(pl.DataFrame({"Time": shown}), zone=NEW_YORK) == []
+    shown.remove("2024-11-03T05:00:00")
+    (found,) = messages(pl.DataFrame({"Time": shown}), zone=NEW_YORK)
+    assert found == "missing_hours: 1 hours have no row in Time: 2024-11-03T05:00-05:00"
+
+
+@pytest.mark.parametrize("year", ["0001", "0002", "9998", "9999"])
+@pytest.mark.parametrize("offset", ["", "Z", "-05:00", "+14:00"])
+def test_a_time_that_stands_for_none_costs_nothing(year: str, offset: str) -> None:
+    times = [f"2024-01-02T{hour:02}:00:00{offset}" for hour in range(24)]
+    for sentinel in (f"{year}-01-01T00:00:00{offset}", f"{year}-12-31T23:00:00{offset}"):
+        frame = pl.DataFrame({"Time": [*times, sentinel]})
+        assert messages(frame, key_columns=["Time"], zone=NEW_YORK) == []
+
+
 @pytest.mark.parametrize(
     "times",
     [

@@ -13,13 +13,16 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from flows.api_collection import collect_table
 from flows.api_config import ApiConfig, ResolvedSecrets
+from flows.documents import PayloadError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.http_collector.host_limits import FAILURES_OF_A_HOST_THAT_IS_DOWN
 from flows.http_collector.redirects import is_inward
+from flows.request_plan import plan_collections
 from flows.sandbox import faults
 from flows.sandbox.faults import Fault
-from tests.conftest import IsoneSandbox, eventually
+from tests.conftest import NOW, IsoneSandbox, eventually
 from tests.unit.test_http_collector import RecordedSleep, collect, failure_of, request_for, secrets_for
 
 RESOURCE = "genfuelmix/current"
@@ -140,6 +143,20 @@ def test_compressions_whose_growth_is_not_bounded_are_refused(isone: IsoneSandbo
     for status in (200, 404):
         isone.faults.add("*", Fault(status=status, headers={"content-encoding": coding}, body=body))
         assert "is compressed in a way that is not taken" in failure_of(isone.api("x", RESOURCE))
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "image/png", "application/xml", "x", ""])
+def test_a_reply_is_what_it_holds_whatever_its_type_says(isone: IsoneSandbox, content_type: str) -> None:
+    headers = {"content-type": content_type}
+    (collection,) = plan_collections(
+        [ApiConfig.model_validate(isone.api("x", RESOURCE, auth={"kind": "none"}))], "20240101_000000", NOW
+    )
+    isone.faults.add("*", Fault(headers=headers, body=b'[{"a":1}]'))
+    isone.faults.add("*", Fault(headers=headers, body=b"<html>Down</html>"))
+    with HttpCollector([collection.api], ResolvedSecrets()) as collector:
+        assert collect_table(collection, collector).table.frame.rows() == [(1,)]
+        with pytest.raises(PayloadError, match="HTML where JSON was expected: <html>Down"):
+            collect_table(collection, collector)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from flows.object_store import Spool, SpoolError, StorableObject
+from flows.object_store.spool_files import remove_left_behind
 
 
 def storable(body: bytes = b"a\n1\n", key: str = "fuel/mix_20240101_000000.csv") -> StorableObject:
@@ -84,3 +89,73 @@ def test_what_is_no_entry_is_left_alone(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.spooled.json").write_text(content)
     assert Spool(tmp_path, 1000).entries() == ()
     assert (tmp_path / "x.spooled.json").read_text() == content
+
+
+def test_what_a_bound_leaves_no_room_for_does_not_cost_the_others(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1000)
+    kept = spool.keep_all(
+        [storable(b"a" * 2000), storable(b"b", "f/b.csv"), storable(b"c" * 900)], "a-bucket"
+    )
+    assert [file.read_bytes() for file in kept.files] == [b"b"]
+    assert str(kept.files[0]) in kept.told
+    assert "1 of 3 objects are kept" in kept.told
+    assert "the others are lost" in kept.told
+    assert "ENERGY_PIPELINE_MAX_SPOOL_MB" in str(kept.refusal)
+    none_kept = spool.keep_all([storable(b"d" * 2000)], "a-bucket")
+    assert none_kept.files == ()
+    assert none_kept.told.startswith("the data is lost: ")
+    assert spool.keep_all([storable(b"b", "f/b.csv")], "a-bucket").refusal is None
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    try:
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+    if mounted.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_full_loses_nothing_that_was_kept_before(small_disk: Path) -> None:
+    spool = Spool(small_disk / "spool", 10**9)
+    bodies = [bytes([65 + number]) * 400_000 for number in range(4)]
+    kept = spool.keep_all([storable(body, f"f/{body[:1]!r}.csv") for body in bodies], "a-bucket")
+    assert [file.read_bytes() for file in kept.files] == bodies[:2]
+    assert "No space left on device" in str(kept.refusal)
+    assert "2 of 4 objects are kept" in kept.told
+    assert [entry.body_file.read_bytes() for entry in spool.entries()] == bodies[:2]
+    assert len(list((small_disk / "spool").iterdir())) == 4, (
+        "two files for each object, and none half written"
+    )
+    # what is drained makes room again
+    spool.discard(storable(bodies[0], "f/b'A'.csv"), "a-bucket")
+    assert spool.keep_all([storable(bodies[2], "f/c.csv")], "a-bucket").refusal is None
+
+
+def test_what_killed_processes_left_half_written_is_removed_in_time(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1_000_000)
+    kept = spool.keep(storable(), "a-bucket")
+    draft, bare_body = tmp_path / f"{'0' * 16}-x.csv.17.partial", tmp_path / f"{'1' * 16}-x.csv"
+    theirs = tmp_path / "notes.txt"
+    days_ago = time.time() - 3 * 86_400
+    for file in (draft, bare_body, theirs):
+        file.write_bytes(b"x")
+    remove_left_behind(tmp_path, time.time())
+    assert draft.exists()
+    for file in tmp_path.iterdir():
+        os.utime(file, (days_ago, days_ago))
+    remove_left_behind(tmp_path, time.time())
+    assert not draft.exists()
+    assert not bare_body.exists()
+    assert theirs.exists()
+    assert [entry.body_file for entry in spool.entries()] == [kept]

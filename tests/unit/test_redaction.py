@@ -1,0 +1,87 @@
+"""No secret is left in a text, however it is written there."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.api_config import redacted
+
+SECRET = "pa/ss&+\"w\\o'rd %ü\N{SNOWMAN}\N{GRINNING FACE} 4711"
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "upper case": str.upper,
+    "path": quote,
+    "query": lambda text: quote(text, safe=""),
+    "form": quote_plus,
+    "lower-case escapes": lambda text: quote_plus(text).lower(),
+    "escaped twice": lambda text: quote_plus(quote_plus(text)),
+    "json": lambda text: json.dumps(text)[1:-1],
+    "json with letters": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    "json within json": lambda text: json.dumps(json.dumps(text))[3:-3],
+    "json with slashes": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "html": html.escape,
+    "python": lambda text: repr(text)[1:-1],
+    "python bytes": lambda text: repr(text.encode())[2:-1],
+    "latin-1": lambda text: text.encode().decode("latin-1"),
+    "latin-1 as json": lambda text: json.dumps(text.encode().decode("latin-1"))[1:-1],
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 for urls": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    "base64 in a url": lambda text: quote_plus(base64.b64encode(text.encode()).decode()),
+    "folded": lambda text: " ".join(text.split()),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_secret_is_found_in_every_form(form: str) -> None:
+    written = FORMS[form](SECRET)
+    found = redacted(f"see {written}, twice: {written}", [SECRET])
+    assert found.replace("=", "").replace("%3D", "") == "see ***, twice: ***"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_a_cut_has_left_of_a_secret_is_found_too(form: str) -> None:
+    written = FORMS[form](SECRET)
+    for length in range(16, len(written)):
+        assert redacted(f"see {written[:length]}… and on", [SECRET]) == "see ***… and on", written[:length]
+
+
+def test_a_user_name_and_password_sent_as_one_are_found() -> None:
+    sent = base64.b64encode(b"someone:p4ssw0rd").decode()
+    assert redacted(f"Basic {sent}", ["someone", "p4ssw0rd"], [("someone", "p4ssw0rd")]) == "Basic ***=="
+
+
+def test_the_longest_secret_is_hidden_first() -> None:
+    assert redacted("canary-4711 canary", ["canary", "canary-4711"]) == "*** ***"
+
+
+def test_what_is_no_secret_stays() -> None:
+    text = "HTTP 404 from https://h/x?y=%2F … nothing (see p4ss…)"
+    assert redacted(text, []) == text
+    assert redacted(text, [""]) == text
+    assert redacted(text, ["another"]) == text
+    assert redacted("ends with ano…", ["another"]) == "ends with ano…"
+
+
+@given(
+    secret=st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=30),
+    before=st.text(max_size=10),
+    after=st.text(max_size=10),
+)
+@settings(deadline=None)
+def test_any_secret_is_hidden_in_any_text(secret: str, before: str, after: str) -> None:
+    for form in (str, quote_plus, lambda text: json.dumps(text)[1:-1]):
+        try:
+            written = form(secret)
+        except UnicodeEncodeError:
+            continue
+        if written not in before + after:
+            assert written not in redacted(before + written + after, [secret]).replace("***", "\0")

@@ -1,0 +1,77 @@
+"""Waiting for tasks: until all have ended, or so long, and whatever a signal raises meanwhile."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from types import FrameType
+
+import pytest
+
+from flows.task_endings import TaskEndings
+
+
+class _InterruptedError(Exception):
+    pass
+
+
+def futures(count: int) -> list[Future[None]]:
+    return [Future() for _ in range(count)]
+
+
+def test_it_waits_for_all_also_for_those_that_have_ended_before() -> None:
+    before, failing, later = futures(3)
+    before.set_result(None)
+    endings = TaskEndings([before, failing, later])
+    assert not endings.wait(0.01)
+    failing.set_exception(ValueError())
+    assert not endings.wait(0.01)
+    thread = threading.Timer(0.05, later.set_result, [None])
+    thread.start()
+    assert endings.wait()
+    assert endings.wait(0)
+    assert TaskEndings([]).wait()
+
+
+@pytest.fixture
+def interrupting() -> Iterator[signal.Signals]:
+    """A signal that raises an error in the main thread, as those that end a run do."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise _InterruptedError
+
+    number = signal.SIGUSR1
+    before = signal.signal(number, interrupt)
+    yield number
+    signal.signal(number, before)
+
+
+def test_an_error_raised_while_it_waits_holds_no_task(interrupting: signal.Signals) -> None:
+    main_thread = threading.get_ident()
+    chance = random.Random(4711)
+    interrupted = 0
+    for _ in range(200):
+        (future,) = futures(1)
+        endings = TaskEndings([future])
+        pause = chance.uniform(0, 0.002)
+
+        def end(future: Future[None] = future, pause: float = pause) -> None:
+            time.sleep(pause)
+            signal.pthread_kill(main_thread, interrupting)
+            future.set_result(None)
+
+        thread = threading.Thread(target=end, daemon=True)
+        try:
+            thread.start()
+            endings.wait()
+            thread.join(30)
+        except _InterruptedError:
+            interrupted += 1
+        thread.join(30)
+        assert not thread.is_alive(), "a task waits for ever"
+        assert endings.wait(30)
+    assert interrupted
