@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from flows.catalog_commands import add, catalog
 from flows.command_parts import (
+    DAY_FORMATS,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_WRONG_USAGE,
@@ -18,6 +20,7 @@ from flows.command_parts import (
     JsonOption,
     ProfileOption,
     RegionOption,
+    days_asked_for,
     end_on_sigterm,
     pipeline_for,
     prepare_prefect,
@@ -44,15 +47,28 @@ def run(
     bucket: BucketOption = None,
     profile: ProfileOption = None,
     region: RegionOption = None,
+    start: Annotated[
+        datetime | None, typer.Option("--start", formats=DAY_FORMATS, help="First day to collect.")
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option("--end", formats=DAY_FORMATS, help="Last day to collect, inclusive.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With days: collect also those that are stored.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Collect the configured APIs and store them. Exit 0: all stored or empty; 1: some or all failed."""
+    """Collect the configured APIs and store them: what is current, or past days that are missing.
+
+    Exit 0: all stored or empty; 1: some or all failed; 2: wrong configuration or usage.
+    """
     from flows.run_report import results_of_no_run
     from flows.terminal_report import print_results, waiting
 
+    days = days_asked_for(start, end, force=force)
     prepare_prefect()
     pipeline = pipeline_for(config, bucket, profile, region)
-    faults = pipeline.validate_configuration(api)["errors"]
+    faults = pipeline.validate_configuration(api, days)["errors"]
     if faults:
         # told at once rather than after Prefect has started
         results = results_of_no_run(faults)
@@ -62,7 +78,13 @@ def run(
         with waiting("loading Prefect"):
             import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
         with serving_prefect(waiting):
-            results = pipeline.run_selective_pipeline(api) if api else pipeline.run_full_pipeline()
+            if days:
+                from flows.terminal_progress import progress_bar
+
+                with progress_bar() as show:
+                    results = pipeline.run_backfill(*days, api, force=force, show=show)
+            else:
+                results = pipeline.run_selective_pipeline(api) if api else pipeline.run_full_pipeline()
     if as_json:
         print_json(results)
     else:

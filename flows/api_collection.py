@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from flows.api_config import ApiConfig
@@ -26,8 +27,17 @@ class CollectedTable:
     table: Table = field(repr=False)
 
 
-def collect_table(collection: PlannedCollection, collector: HttpCollector) -> CollectedTable:
+def collect_table(
+    collection: PlannedCollection,
+    collector: HttpCollector,
+    tabulating: AbstractContextManager[object] | None = None,
+) -> CollectedTable:
     """Collect an API's replies and make them one table.
+
+    Args:
+        collection: What to ask for.
+        collector: Asks.
+        tabulating: Entered while the replies are tabulated, to bound how many are at once.
 
     Raises:
         CollectionError: Where a request got no usable reply.
@@ -37,11 +47,12 @@ def collect_table(collection: PlannedCollection, collector: HttpCollector) -> Co
         collected = list(_collect(collection, collector))
     except CollectionError as error:
         # a reply may repeat what it was asked with, and an error what the reply says
-        raise CollectionError(collector.redact(str(error))) from None
+        raise CollectionError(collector.redact(str(error)), ends_api=error.ends_api) from None
     parts = [part for _, part in collected]
     payloads = tuple(payload for payload, _ in collected)
     try:
-        table = tabulate(parts, layout_of(collection.api))
+        with tabulating or nullcontext():
+            table = tabulate(parts, layout_of(collection.api))
     except PayloadError as error:
         where = payloads[0].source_url + (f" and its {len(payloads) - 1} other pages" if payloads[1:] else "")
         said = collector.redact(str(error))

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from flows.integration import EnergyDataPipelineIntegration
 
+DAY_FORMATS = ["%Y-%m-%d", "%Y%m%d"]
 EXIT_FAILED = 1
 EXIT_WRONG_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -39,6 +41,21 @@ def pipeline_for(
     from flows.integration import EnergyDataPipelineIntegration
 
     return EnergyDataPipelineIntegration(config, bucket, profile, region)
+
+
+def days_asked_for(start: datetime | None, end: datetime | None, *, force: bool) -> tuple[date, date] | None:
+    """The first and the last day of a command's options; None where it has none.
+
+    Raises:
+        typer.BadParameter: Where only one of them is given, or `--force` without them.
+    """
+    if start and end:
+        return start.date(), end.date()
+    if start or end:
+        raise typer.BadParameter("--start and --end go together: name the first and the last day")
+    if force:
+        raise typer.BadParameter("--force goes with --start and --end; without days nothing is left out")
+    return None
 
 
 def prepare_prefect() -> None:

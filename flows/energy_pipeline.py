@@ -13,7 +13,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.flow_parameters import ApiNames, ConfigFile, S3Block
+from flows.backfill_run import run_backfill
+from flows.flow_parameters import ApiNames, ConfigFile, EndDate, Force, S3Block, StartDate
 from flows.pipeline_run import run_pipeline
 from flows.run_report import RunResults
 
@@ -34,3 +35,29 @@ def energy_pipeline(
         when all failed or the configuration is wrong. The state's data are the results.
     """
     return run_pipeline(apis, config_file, s3_block)
+
+
+@flow(name="energy-pipeline-backfill", task_runner=ThreadPoolTaskRunner(max_workers=16))  # type: ignore[arg-type]
+def backfill(
+    start_date: StartDate,
+    end_date: EndDate,
+    apis: ApiNames = None,
+    config_file: ConfigFile = None,
+    s3_block: S3Block = None,
+    force: Force = False,
+) -> State[RunResults]:
+    """Collect past dates of the configured APIs that are not stored yet, each as an object of its own in S3.
+
+    Args:
+        start_date: The first day, by the calendar of each API's zone.
+        end_date: The last day, inclusive; not after today.
+        apis: Names or output folders of the APIs; none for all that are enabled and can be asked for dates.
+        config_file: Configuration to use instead of the one in the settings.
+        s3_block: Name of the `S3Bucket` block to store into instead of the one in the settings.
+        force: Whether to collect also what is stored.
+
+    Returns:
+        Completed when all dates are stored or empty; PartiallyCompleted when some failed; Failed
+        when all failed or what was asked for is wrong. The state's data are the results.
+    """
+    return run_backfill(start_date, end_date, apis, config_file, s3_block, force=force)

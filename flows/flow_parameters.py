@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema
@@ -36,4 +37,11 @@ ConfigFile = Annotated[
 S3Block = Annotated[
     str | None,
     Field(description="Name of the S3Bucket block to store into instead of the one in the settings."),
+]
+StartDate = Annotated[
+    date, Field(title="Start date", description="The first day, by the calendar of each API's zone.")
+]
+EndDate = Annotated[date, Field(title="End date", description="The last day, inclusive; not after today.")]
+Force = Annotated[
+    bool, Field(title="Collect again", description="Collect also the dates that are stored already.")
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from flows.api_config import (
     ConfigError,
@@ -12,11 +13,16 @@ from flows.api_config import (
     Problem,
     Settings,
     check_configuration,
+    select_apis,
     use_bucket,
 )
+from flows.request_plan import askable_apis
+from flows.run_progress import ShowProgress, showing_progress
 from flows.run_report import ApiResult, RunResults
 
 if TYPE_CHECKING:
+    from prefect import Flow
+
     from flows.access_probe import ProbeResult
     from flows.api_preview import ApiPreview
     from flows.object_store import DrainReport
@@ -76,14 +82,49 @@ class EnergyDataPipelineIntegration:
             raise ConfigError([Problem("apis", "", cause) for cause in causes])
         return results["results"][0]
 
-    def validate_configuration(self, names: Sequence[str] | None = None) -> ConfigurationReport:
+    def run_backfill(
+        self,
+        start_date: date,
+        end_date: date,
+        names: Sequence[str] | None = None,
+        *,
+        force: bool = False,
+        show: ShowProgress | None = None,
+    ) -> RunResults:
+        """Collect past days that are not stored yet.
+
+        Args:
+            start_date: The first day, by the calendar of each API's zone.
+            end_date: The last day, inclusive.
+            names: Names or folders of the APIs; none for all that are enabled and can be asked for dates.
+            force: Whether to collect also what is stored.
+            show: Is told about twice a second how far it is.
+        """
+        from flows.energy_pipeline import backfill
+
+        with showing_progress(show):
+            return self._results_of(
+                backfill,
+                start_date=start_date,
+                end_date=end_date,
+                apis=None if names is None else list(names),
+                force=force,
+            )
+
+    def validate_configuration(
+        self, names: Sequence[str] | None = None, days: tuple[date, date] | None = None
+    ) -> ConfigurationReport:
         """Check the configuration and the environment variables it refers to, making no request.
 
         Args:
             names: The APIs whose variables are looked at; none for all that are enabled.
+            days: The first and the last day that these APIs are to be asked for, if any.
         """
         try:
             config = check_configuration(self._config_file or Settings().config_file, names)
+            if days:
+                chosen = select_apis(config.apis, names)
+                askable_apis(chosen, *days, datetime.now(UTC), is_by_name=names is not None)
         except ConfigError as error:
             causes = [str(problem) for problem in error.problems]
             return ConfigurationReport(config_valid=False, errors=causes, apis=[])
@@ -140,9 +181,12 @@ class EnergyDataPipelineIntegration:
         # importing the flow takes over a second, which validating must not
         from flows.energy_pipeline import energy_pipeline
 
+        return self._results_of(energy_pipeline, apis=names)
+
+    def _results_of(self, flow: Flow[..., Any], **parameters: object) -> RunResults:
         config_file = str(self._config_file) if self._config_file else None
         with use_bucket(self._bucket):
-            state = energy_pipeline(apis=names, config_file=config_file, return_state=True)
+            state: Any = flow(**parameters, config_file=config_file, return_state=True)
         results: object = state.result(raise_on_failure=False)
         if isinstance(results, BaseException):
             # a fault of ours: every other outcome of the flow has results

@@ -53,6 +53,7 @@ def storable_objects(
                 body=body,
                 run_id=run_id,
                 pipeline_version=version("energy-pipeline"),
+                window=(collection.window.start, collection.window.end) if collection.window else None,
             ),
         )
         for extension, content_type, body in _bodies(api, collected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,9 +14,9 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException, TerminationSignal
 from prefect.futures import PrefectFuture, PrefectFutureList, wait
 
-from flows.api_config import ConfigError, Settings
-from flows.collection_tasks import PipelineRun, collect_and_store
-from flows.http_collector import HttpCollector
+from flows.api_config import ConfigError, Settings, explicit_bucket
+from flows.collection_run import PipelineRun
+from flows.collection_tasks import collect_and_store
 from flows.object_store import run_stamp
 from flows.process_ending import end_in_time
 from flows.request_plan import PlannedCollection, plan_collections
@@ -24,12 +24,16 @@ from flows.run_artifacts import final_state, publish_artifacts
 from flows.run_preparation import PreparedRun, prepare_run
 from flows.run_record import keep_results
 from flows.run_report import ApiOutcome, RunResults, run_results
-from flows.shared_host_limits import shared_places
+from flows.run_sharing import RunTicket, sharing
 from flows.task_endings import TaskEndings
 
 logger = logging.getLogger(__name__)
 
 _ENDING_SECONDS = 4
+# what is shown of a run's progress is this old at the most
+_LOOK_SECONDS = 0.5
+
+Collect = Callable[[PreparedRun, RunTicket], list[ApiOutcome]]
 
 
 def run_pipeline(
@@ -39,6 +43,21 @@ def run_pipeline(
 
     To be called inside a flow run.
     """
+    return run_reported(apis, config_file, s3_block, _collect_and_store_all)
+
+
+def run_reported(
+    apis: Sequence[str] | None, config_file: str | None, s3_block: str | None, collect: Collect
+) -> State[RunResults]:
+    """Prepare a run, let it be done, publish its report, and say how the flow run ends.
+
+    Args:
+        apis: Names or folders of the APIs; None for all that are enabled.
+        config_file: The configuration, where it is not that of the settings.
+        s3_block: The block to store into, where it is not that of the settings.
+        collect: Does it, and gives an outcome for each API; raises ConfigError for what it is not asked
+            for rightly.
+    """
     begun = time.monotonic()
     run_id, started_at = _flow_run()
     settings = Settings()
@@ -46,7 +65,10 @@ def run_pipeline(
     errors: list[object] = []
     try:
         prepared = prepare_run(settings, apis, config_file, s3_block)
-        outcomes = _collect_and_store_all(prepared, run_id, started_at)
+        names = tuple(api.name for api in prepared.apis)
+        ticket = RunTicket(run_id, started_at, names, config_file, s3_block, explicit_bucket())
+        _drain_spool(prepared)
+        outcomes = collect(prepared, ticket)
     except ConfigError as error:
         errors += error.problems
     results = run_results(
@@ -61,24 +83,21 @@ def run_pipeline(
     return final_state(results)
 
 
-def _collect_and_store_all(prepared: PreparedRun, run_id: str, started_at: datetime) -> list[ApiOutcome]:
-    _drain_spool(prepared)
-    collections = plan_collections(prepared.apis, run_stamp(started_at), started_at)
-    with HttpCollector(
-        prepared.apis, prepared.secrets, shared_place=shared_places(prepared.apis)
-    ) as collector:
-        run = PipelineRun(run_id, collector, prepared.store, prepared.spool)
-        futures = collect_and_store.map(collections, unmapped(run))
-        _wait_for(futures, run)
-        return [
-            _outcome(run, collection, future) for collection, future in zip(collections, futures, strict=True)
-        ]
+def wait_for(
+    futures: PrefectFutureList[Any], run: PipelineRun, look: Callable[[], object] = lambda: None
+) -> None:
+    """Wait until all tasks have ended; where the run is ended from outside, keep what is collected.
 
-
-def _wait_for(futures: PrefectFutureList[Any], run: PipelineRun) -> None:
+    Args:
+        futures: Of the tasks.
+        run: What they share.
+        look: Called now and then meanwhile, and at the end.
+    """
     endings = TaskEndings(futures)
     try:
-        endings.wait()
+        while not endings.wait(_LOOK_SECONDS):
+            look()
+        look()
         # which takes over the final states
         wait(futures)
     except BaseException as cause:
@@ -89,6 +108,17 @@ def _wait_for(futures: PrefectFutureList[Any], run: PipelineRun) -> None:
         endings.wait(_ENDING_SECONDS)
         run.end()
         raise
+
+
+def _collect_and_store_all(prepared: PreparedRun, ticket: RunTicket) -> list[ApiOutcome]:
+    collections = plan_collections(prepared.apis, run_stamp(ticket.started_at), ticket.started_at)
+    with sharing(ticket, prepared) as shared:
+        futures = collect_and_store.map(collections, unmapped(ticket))
+        wait_for(futures, shared.run)
+        return [
+            _outcome(shared.run, collection, future)
+            for collection, future in zip(collections, futures, strict=True)
+        ]
 
 
 def _drain_spool(prepared: PreparedRun) -> None:
@@ -104,7 +134,12 @@ def _outcome(run: PipelineRun, collection: PlannedCollection, future: PrefectFut
     result = future.state.result(raise_on_failure=False)
     if isinstance(result, ApiOutcome):
         return result
-    return run.failed(collection, f"the task ended in state {future.state.name}: {future.state.message}")
+    return run.failed(collection, ended_otherwise(future))
+
+
+def ended_otherwise(future: PrefectFuture[Any]) -> str:
+    """What to say of a task that gave no outcome."""
+    return f"the task ended in state {future.state.name}: {future.state.message}"
 
 
 def _flow_run() -> tuple[str, datetime]:
@@ -112,7 +147,9 @@ def _flow_run() -> tuple[str, datetime]:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         raise RuntimeError("the pipeline runs inside a Prefect flow run")
-    return str(context.flow_run.id), context.flow_run.start_time or datetime.now(UTC)
+    started_at = context.flow_run.start_time or datetime.now(UTC)
+    # Prefect's own kind of datetime loses its zone in arithmetic
+    return str(context.flow_run.id), datetime.fromtimestamp(started_at.timestamp(), UTC)
 
 
 def _publish(results: RunResults) -> None:

@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.run_report import ApiResult, RunResults
+from flows.run_report import ApiResult, RunResults, windows_text
 
 STATISTICS_KEY = "energy-pipeline-statistics"
 REPORT_KEY = "energy-pipeline-report"
@@ -85,13 +85,15 @@ def report_markdown(results: RunResults) -> str:
 
 def outcome_text(result: ApiResult) -> str:
     """Where one API's data is, or why it is not there."""
+    if "windows" in result and not result["error"]:
+        return windows_text(result["windows"])
     return result["error"] or result["s3_key"] or "no rows: nothing to store"
 
 
 def _report_row(result: ApiResult) -> str:
     key = result["s3_key"]
     # | ends a cell and ` ends code, even inside code
-    is_plain_key = key and not result["error"] and not set("`|") & set(key)
+    is_plain_key = key and not result["error"] and "windows" not in result and not set("`|") & set(key)
     cells = [
         _markdown_cell(result["api_name"]),
         result["collection_status"],

@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 CollectionStatus = Literal["success", "failed"]
 UploadStatus = Literal["success", "failed", "skipped"]
 Verdict = Literal["completed", "partially-completed", "failed"]
+
+
+class WindowFailure(TypedDict):
+    """Dates that failed, as their object is named, and why."""
+
+    dates: str
+    error: str
+
+
+class WindowCounts(TypedDict):
+    """What became of the hours, days, months or years that were asked for; all but `planned` add up to it."""
+
+    planned: int
+    already_stored: int
+    stored: int
+    empty: int
+    failed: int
+    not_tried: int
+    failures: list[WindowFailure]
 
 
 @dataclass(frozen=True)
@@ -25,7 +44,9 @@ class ApiOutcome:
             have failed a check.
         spooled_to: The file that keeps the data of a failed upload, if one does.
         findings: What is worth knowing about the data although it was stored.
-        other_s3_keys: Keys of its further `outputs`, where it has several; `s3_key` is the first's.
+        other_s3_keys: Keys of its further objects, where it has several `outputs` or dates; `s3_key` is
+            that of the first output, and of the last date.
+        windows: What became of each of the dates, where dates were asked for.
     """
 
     api_name: str
@@ -43,15 +64,22 @@ class ApiOutcome:
     spooled_to: str | None = None
     findings: tuple[str, ...] = ()
     other_s3_keys: tuple[str, ...] = ()
+    windows: WindowCounts | None = None
 
     @property
     def is_end_to_end(self) -> bool:
         """Whether the data was stored or, rightly, there was none, and nothing is wrong with it."""
         return self.collection_status == "success" and self.upload_status != "failed" and not self.error
 
+    @property
+    def is_partly_done(self) -> bool:
+        """Whether some of its dates went through."""
+        windows = self.windows
+        return windows is not None and windows["already_stored"] + windows["stored"] + windows["empty"] > 0
+
 
 class ApiResult(TypedDict):
-    """One API's part of the results."""
+    """One API's part of the results; `windows` is there where dates were asked for."""
 
     api_name: str
     output_folder: str
@@ -68,6 +96,7 @@ class ApiResult(TypedDict):
     spooled_to: str | None
     findings: list[str]
     other_s3_keys: list[str]
+    windows: NotRequired[WindowCounts]
 
 
 class Statistics(TypedDict):
@@ -109,7 +138,7 @@ class RunResults(TypedDict):
 def verdict(outcomes: Sequence[ApiOutcome]) -> Verdict:
     """`failed` where nothing went through, `partially-completed` where only some did."""
     succeeded = sum(outcome.is_end_to_end for outcome in outcomes)
-    if not succeeded:
+    if not succeeded and not any(outcome.is_partly_done for outcome in outcomes):
         return "failed"
     return "completed" if succeeded == len(outcomes) else "partially-completed"
 
@@ -162,7 +191,7 @@ def run_statistics(outcomes: Sequence[ApiOutcome]) -> Statistics:
 
 
 def _api_result(outcome: ApiOutcome) -> ApiResult:
-    return ApiResult(
+    result = ApiResult(
         api_name=outcome.api_name,
         output_folder=outcome.output_folder,
         collection_status=outcome.collection_status,
@@ -179,7 +208,24 @@ def _api_result(outcome: ApiOutcome) -> ApiResult:
         findings=list(outcome.findings),
         other_s3_keys=list(outcome.other_s3_keys),
     )
+    if outcome.windows is not None:
+        result["windows"] = outcome.windows
+    return result
 
 
 def _rate(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
+
+
+def windows_text(windows: WindowCounts) -> str:
+    """What became of the dates that were asked for, in words: `2 of 5 stored, 3 of 5 were stored before`."""
+    words = {
+        "stored": windows["stored"],
+        "were stored before": windows["already_stored"],
+        "empty": windows["empty"],
+        "failed": windows["failed"],
+        "not asked for": windows["not_tried"],
+    }
+    planned = windows["planned"]
+    told = ", ".join(f"{count} of {planned} {word}" for word, count in words.items() if count)
+    return told or "no dates to collect"

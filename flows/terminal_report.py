@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.run_report import ApiResult, RunResults
+from flows.run_report import ApiResult, RunResults, windows_text
 
 if TYPE_CHECKING:
     from flows.pipeline_status import ApiStatus, PipelineStatus
 
+_SHOWN_FAILURES = 10
 _STATUS_STYLES = {"success": "green", "failed": "red", "skipped": "yellow"}
 
 
@@ -113,8 +114,17 @@ def _print_outcome(result: ApiResult, console: Console) -> None:
         line = f"[red]{escape(result['api_name'])}[/]: {escape(result['error'])}"
     else:
         where = result["s3_uri"] or "no rows, so nothing to store"
+        if "windows" in result:
+            last = f", the last {where}" if result["s3_uri"] else ""
+            where = windows_text(result["windows"]) + last
         line = f"{escape(result['api_name'])}: {escape(where)}"
     console.print(line, highlight=False, soft_wrap=True)
+    failures = result["windows"]["failures"] if "windows" in result else []
+    for failure in failures[:_SHOWN_FAILURES]:
+        told = f"{failure['dates']}: {failure['error']}"
+        console.print(f"  [red]failed[/]: {escape(told)}", highlight=False, soft_wrap=True)
+    if failures[_SHOWN_FAILURES:]:
+        console.print(f"  … and {len(failures) - _SHOWN_FAILURES} more", highlight=False)
     for finding in result["findings"]:
         console.print(f"  [yellow]finding[/]: {escape(finding)}", highlight=False, soft_wrap=True)
 

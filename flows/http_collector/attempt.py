@@ -145,7 +145,10 @@ class Attempt:
             if len(start) >= _ERROR_BODY_BYTES or time.monotonic() > deadline:
                 break
         meaning = meaning_of(self.request.api, response.status_code, start)
-        if meaning and meaning.is_empty:
+        is_still_to_come = (
+            self.request.may_be_unpublished and response.status_code == httpx.codes.NOT_FOUND and not meaning
+        )
+        if is_still_to_come or (meaning and meaning.is_empty):
             return Reply(b"")
         raise failed_status(response, self.shown_url, start, words=meaning.words if meaning else "")
 

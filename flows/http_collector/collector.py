@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ from flows.request_plan import CollectionRequest, PlannedCollection
 
 logger = logging.getLogger(__name__)
 
-# of one request within a run: the collection's identity, then what is asked
-_RequestKey = tuple[str, str, str, tuple[tuple[str, str], ...]]
+# of one request within its collection: what is asked
+_RequestKey = tuple[str, tuple[tuple[str, str], ...]]
 
 _BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30)
 
@@ -77,7 +77,7 @@ class HttpCollector:
         self._shared_place = shared_place or (lambda _host: nullcontext())
         self._lock = threading.Lock()
         self._clients: dict[bool, httpx.Client] = {}
-        self._attempts: Counter[_RequestKey] = Counter()
+        self._attempts: defaultdict[tuple[str, str], Counter[_RequestKey]] = defaultdict(Counter)
         self._give_up_at: dict[tuple[str, str], float] = {}
 
     def __enter__(self) -> Self:
@@ -96,8 +96,7 @@ class HttpCollector:
     def attempts(self, collection: PlannedCollection) -> int:
         """How many requests this run has made for a collection, all its pages and attempts."""
         with self._lock:
-            made = list(self._attempts.items())
-        return sum(count for key, count in made if key[:2] == collection.identity)
+            return self._attempts[collection.identity].total()
 
     def redact(self, text: str) -> str:
         """`text` with every secret of the run in it replaced."""
@@ -112,7 +111,9 @@ class HttpCollector:
         api, key = request.api, _key(request)
         shown_url = self.redact(str(full_url(request)))
         host = self._limits[host_of(api)]
-        attempts_left = api.max_attempts - self._attempts[key]
+        with self._lock:
+            made = self._attempts[_identity(request)]
+        attempts_left = api.max_attempts - made[key]
         if attempts_left < 1:
             raise CollectionError(f"all {api.max_attempts} attempts at {shown_url} are used up")
         retrying = tenacity.Retrying(
@@ -130,17 +131,18 @@ class HttpCollector:
         except AttemptFailedError as error:
             if error.retryable:
                 host.gave_no_answer()
-            attempts = self._attempts[key]
+            attempts = made[key]
             tried = f" (after {attempts} attempts)" if attempts > 1 else ""
-            raise CollectionError(self.redact(error.reason) + tried) from None
+            ends_api = error.is_refusal or host.is_down
+            raise CollectionError(self.redact(error.reason) + tried, ends_api=ends_api) from None
         return Payload(reply.body, shown_url, datetime.now(UTC), reply.next_url)
 
     def _send(self, request: CollectionRequest, shown_url: str, host: HostLimit) -> Reply:
-        api, key = request.api, _key(request)
+        api, key, made = request.api, _key(request), self._attempts[_identity(request)]
         with host.place(), self._shared_place(host_of(api)):
             if self._stopping.is_set():
                 raise run_stopped()
-            if self._attempts[key] and host.is_down:
+            if made[key] and host.is_down:
                 raise AttemptFailedError(
                     f"{shown_url} is not asked again, since nothing on {host_of(api)} answers", retryable=True
                 )
@@ -151,7 +153,7 @@ class HttpCollector:
                     retryable=False,
                 )
             with self._lock:
-                self._attempts[key] += 1
+                made[key] += 1
             seconds = min(api.timeout_seconds, seconds_left)
             attempt = Attempt(request, self._client(api), self._secrets, self._tokens, shown_url, seconds)
             try:
@@ -167,7 +169,7 @@ class HttpCollector:
         """Until the API's deadline, which counts from its first request."""
         now = time.monotonic()
         with self._lock:
-            until = self._give_up_at.setdefault(_key(request)[:2], now + request.api.deadline_seconds)
+            until = self._give_up_at.setdefault(_identity(request), now + request.api.deadline_seconds)
         return until - now
 
     def _client(self, api: ApiConfig) -> httpx.Client:
@@ -192,7 +194,11 @@ class HttpCollector:
 
 
 def _key(request: CollectionRequest) -> _RequestKey:
-    return (request.api.name, request.stamp, request.url, request.params)
+    return (request.url, request.params)
+
+
+def _identity(request: CollectionRequest) -> tuple[str, str]:
+    return (request.api.name, request.stamp)
 
 
 def _is_retryable(error: BaseException) -> bool:

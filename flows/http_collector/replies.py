@@ -22,17 +22,32 @@ _ADVICE = {
 
 
 class CollectionError(Exception):
-    """An API gave no usable reply; the message says what failed and what to do, without secrets."""
+    """An API gave no usable reply; the message says what failed and what to do, without secrets.
+
+    Attributes:
+        ends_api: Whether asking the same API for something else would end likewise: it refuses our
+            credentials, or its host does not answer.
+    """
+
+    def __init__(self, message: str, *, ends_api: bool = False) -> None:
+        super().__init__(message)
+        self.ends_api = ends_api
 
 
 class AttemptFailedError(Exception):
-    """One attempt gave no usable reply; `retry_after` is what the server asked for, in seconds."""
+    """One attempt gave no usable reply.
 
-    def __init__(self, reason: str, *, retryable: bool, retry_after: float | None = None) -> None:
+    `retry_after` is what the server asked for, in seconds; `is_refusal` says that it did not let us in.
+    """
+
+    def __init__(
+        self, reason: str, *, retryable: bool, retry_after: float | None = None, is_refusal: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retryable = retryable
         self.retry_after = retry_after
+        self.is_refusal = is_refusal
 
 
 def failed_status(
@@ -63,6 +78,8 @@ def failed_status(
         f"{reason}: {told}" if told else reason,
         retryable=status in _RETRYABLE_STATUSES or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR,
         retry_after=retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)),
+        # a 403 may be the answer of a file store for a day that it does not have
+        is_refusal=status == http.HTTPStatus.UNAUTHORIZED,
     )
 
 

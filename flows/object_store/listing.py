@@ -43,7 +43,7 @@ def newest_object(
     starts = [prefix + (now.astimezone(UTC) - back).strftime("%Y%m%d") for back in _LOOK_BACK]
     for start_after in (*starts, ""):
         newest: tuple[tuple[str, datetime], ListedObject] | None = None
-        for listed in _listed(client, bucket, prefix, start_after):
+        for listed in listed_objects(client, bucket, prefix, start_after):
             name = own_name.fullmatch(listed.key)
             if name:
                 rank = (name.group(1), listed.last_modified)
@@ -54,7 +54,8 @@ def newest_object(
     return None
 
 
-def _listed(client: S3Client, bucket: str, prefix: str, start_after: str) -> Iterator[ListedObject]:
+def listed_objects(client: S3Client, bucket: str, prefix: str, start_after: str) -> Iterator[ListedObject]:
+    """The objects of a prefix whose keys come after a key, in the order of keys."""
     pages = client.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=prefix, StartAfter=start_after
     )

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 CSV_CONTENT_TYPE = "text/csv; charset=utf-8"
+WINDOW_START, WINDOW_END = "window-start", "window-end"
+"""User metadata of objects that are named by their data's date."""
+
+COLLECTED_AT = "collected-at"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # S3 takes 2 KB of user metadata in all; the free texts are the only ones that can grow
 _MAX_TEXT = 700
@@ -36,6 +40,11 @@ class StorableObject:
     body: bytes = field(repr=False)
     content_type: str
     metadata: Mapping[str, str]
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether it is named by its data's date, and takes the place of what was stored of that date."""
+        return WINDOW_END in self.metadata
 
 
 def csv_bytes(frame: pl.DataFrame) -> bytes:
@@ -92,21 +101,27 @@ def object_metadata(
     body: bytes,
     run_id: str,
     pipeline_version: str,
+    window: tuple[datetime, datetime] | None = None,
 ) -> dict[str, str]:
     """User metadata of an object.
 
     S3 takes ASCII only: other characters, and `%`, are percent-encoded as in URLs, which
-    `urllib.parse.unquote` turns back. Long texts are cut, ending in `...`.
+    `urllib.parse.unquote` turns back. Long texts are cut, ending in `...`. Where dates were asked for,
+    `window` is their first moment and the first after them.
     """
+    dates = dict(
+        zip((WINDOW_START, WINDOW_END), (moment.isoformat() for moment in window or ()), strict=False)
+    )
     return {
         "api-name": _ascii(api_name),
         "source-url": _ascii(source_url, safe="%"),
-        "collected-at": collected_at.astimezone(UTC).isoformat(timespec="seconds"),
+        COLLECTED_AT: collected_at.astimezone(UTC).isoformat(timespec="seconds"),
         "rows": str(rows),
         "columns": str(columns),
         "sha256": hashlib.sha256(body).hexdigest(),
         "run-id": run_id,
         "pipeline-version": pipeline_version,
+        **dates,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from flows.api_config import keep_out_of_logs
 from flows.object_store.buckets import secrets_of, static_secrets
+from flows.object_store.dated_objects import dated_objects
 from flows.object_store.errors import StorageError, storage_error
 from flows.object_store.listing import ListedObject, newest_object
-from flows.object_store.objects import StorableObject, numbered_key
+from flows.object_store.objects import COLLECTED_AT, WINDOW_END, WINDOW_START, StorableObject, numbered_key
 from flows.object_store.uploads import is_uploaded_in_parts, upload
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class ObjectStore:
     def store(self, storable: StorableObject) -> StoredObject:
         """Store an object under its key, or the next free `_2`, `_3`, … where other content stands.
 
+        What is named by its data's date takes the place of what was collected earlier, under the same key.
         Content that stands there already is not stored again. On a server that refuses conditional
         writes the name is looked up first, so that two runs that meet at one name in the same
         moment could overwrite one another; one that ignores the condition in silence overwrites.
@@ -80,6 +82,8 @@ class ObjectStore:
             StorageError: Where it could not be stored.
         """
         first_key = self._whole_key(storable.key)
+        if storable.is_dated:
+            return self._replace(first_key, storable)
         for number in range(1, _MAX_NUMBER):
             key = first_key if number == 1 else numbered_key(first_key, number)
             with self._failing(f"storing {self._uri(key)}"):
@@ -92,6 +96,20 @@ class ObjectStore:
             code="TooManyObjects",
             retryable=False,
         )
+
+    def _replace(self, key: str, storable: StorableObject) -> StoredObject:
+        with self._failing(f"storing {self._uri(key)}"):
+            is_new = self._put_new(key, storable)
+            # what waited in a spool must not take the place of what has been collected since
+            is_late = not is_new and self._was_collected_after(key, storable)
+            if not (is_new or is_late):
+                self._put(key, storable, only_if_new=False)
+        return StoredObject(key, self._uri(key), len(storable.body), already_there=is_late)
+
+    def _was_collected_after(self, key: str, storable: StorableObject) -> bool:
+        there = (self._metadata_at(key) or {}).get(COLLECTED_AT, "")
+        # ISO 8601 in UTC, whose order is that of the texts
+        return there > storable.metadata[COLLECTED_AT]
 
     def check(self) -> None:
         """Ask whether the bucket is there and lets us in.
@@ -132,6 +150,35 @@ class ObjectStore:
         prefix = self._whole_key(f"{output_folder}/{csv_prefix}_")
         with self._failing(f"listing s3://{self.bucket}/{prefix}"):
             return newest_object(self._client, self.bucket, prefix, datetime.now(UTC), extension)
+
+    def dated(
+        self, output_folder: str, csv_prefix: str, stamps: tuple[str, str], outputs: Sequence[str]
+    ) -> dict[str, datetime]:
+        """When the objects of each date were stored, from the first to the last stamp; see `dated_objects`.
+
+        Raises:
+            StorageError: Where the bucket cannot be listed.
+        """
+        prefix = self._whole_key(f"{output_folder}/{csv_prefix}_")
+        with self._failing(f"listing s3://{self.bucket}/{prefix}"):
+            return dated_objects(self._client, self.bucket, prefix, stamps, outputs)
+
+    def dates_in(self, key: str) -> tuple[datetime, datetime] | None:
+        """The dates that the object under a relative key was asked for: first moment, first after them.
+
+        Raises:
+            StorageError: Where the bucket cannot be asked.
+        """
+        whole_key = self._whole_key(key)
+        with self._failing(f"asking for {self._uri(whole_key)}"):
+            metadata = self._metadata_at(whole_key) or {}
+        try:
+            return (
+                datetime.fromisoformat(metadata[WINDOW_START]),
+                datetime.fromisoformat(metadata[WINDOW_END]),
+            )
+        except (KeyError, ValueError):
+            return None
 
     def _put_new(self, key: str, storable: StorableObject) -> bool:
         """Store where nothing stands yet; False where something does."""

@@ -3,6 +3,7 @@
 from flows.request_plan.backfill import (
     MAX_WINDOWS,
     WindowBatch,
+    askable_apis,
     batches_of,
     missing_windows,
     refused_dates,
@@ -22,6 +23,7 @@ __all__ = [
     "PlannedCollection",
     "Window",
     "WindowBatch",
+    "askable_apis",
     "batches_of",
     "current_window",
     "missing_windows",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from flows.api_config import ApiConfig, Dates, placeholders
+from flows.api_config import ApiConfig, ConfigError, Dates, Problem, placeholders
 from flows.request_plan.requests import plan_window
 from flows.request_plan.windows import Window, window_stamp, windows_of_days
 
@@ -60,7 +60,7 @@ def refused_dates(api: ApiConfig, first: date, last: date, now: datetime) -> str
     texts = (api.history_url or api.url, *api.params.values(), *api.headers.values())
     names = {part.name.removesuffix("_utc") for text in texts for part in placeholders(text)}
     if not names & set(_WINDOW_PLACEHOLDERS):
-        return 'has no {start} in its "history_url", "url", "params" or "headers", so it gives only what is current'
+        return 'gives only what is current: there is no {start} in its "history_url", "params" or "headers"'
     if last < first:
         return f"is asked for days that end ({last}) before they start ({first})"
     today = now.astimezone(ZoneInfo(api.dates.timezone)).date()
@@ -70,6 +70,34 @@ def refused_dates(api: ApiConfig, first: date, last: date, now: datetime) -> str
     if api.dates.unit == "hour" and 24 * days > MAX_WINDOWS:
         return f"is asked for {24 * days:,} hours, and one backfill takes {MAX_WINDOWS:,}: ask for fewer days"
     return None
+
+
+def askable_apis(
+    apis: Sequence[ApiConfig], first: date, last: date, now: datetime, *, is_by_name: bool
+) -> tuple[tuple[ApiConfig, ...], tuple[str, ...]]:
+    """The APIs that can be asked for these days, and a line for each that is left out.
+
+    Args:
+        apis: Those that were chosen.
+        first: The first day, by the calendar of each API's zone.
+        last: The last day, inclusive.
+        now: What is after it is the future.
+        is_by_name: Whether they were named; of all that are enabled, those that have no dates are left out.
+
+    Raises:
+        ConfigError: Where one that was named, or that has dates, cannot be asked for these days, or none can.
+    """
+    refusals = {api.name: refused_dates(api, first, last, now) for api in apis}
+    askable = tuple(api for api in apis if refusals[api.name] is None)
+    may_be_left_out = not is_by_name and any(api.dates for api in apis)
+    grave = [
+        Problem(f"API '{api.name}'", "", refusals[api.name] or "")
+        for api in apis
+        if refusals[api.name] and not (may_be_left_out and api.dates is None)
+    ]
+    if grave:
+        raise ConfigError(grave)
+    return askable, tuple(f"{name} is left out: it {why}" for name, why in refusals.items() if why)
 
 
 def units_asked_for(api: ApiConfig, first: date, last: date, now: datetime) -> tuple[Window, ...]:

@@ -29,13 +29,14 @@ def test_no_key_is_one_that_prefect_would_ignore() -> None:
 
 
 def test_the_deployments_are_those_of_the_readme() -> None:
-    deployments = {deployment["name"]: deployment for deployment in document()["deployments"]}
-    assert set(deployments) == {"scheduled", "on-demand"}
-    assert [schedule["timezone"] for schedule in deployments["scheduled"]["schedules"]] == [
+    flow = "flows/energy_pipeline.py:energy_pipeline"
+    deployments = {(each["entrypoint"], each["name"]): each for each in document()["deployments"]}
+    backfill = ("flows/energy_pipeline.py:backfill", "on-demand")
+    assert set(deployments) == {(flow, "scheduled"), (flow, "on-demand"), backfill}
+    assert [schedule["timezone"] for schedule in deployments[flow, "scheduled"]["schedules"]] == [
         "America/New_York"
     ]
-    assert deployments["on-demand"]["schedules"] == []
+    assert deployments[flow, "on-demand"]["schedules"] == deployments[backfill]["schedules"] == []
     for deployment in deployments.values():
-        assert deployment["entrypoint"] == "flows/energy_pipeline.py:energy_pipeline"
         assert deployment["description"]
         assert deployment["tags"]

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from flows.api_config import ApiConfig, ResolvedSecrets, secret_references
-from flows.collection_tasks import PipelineRun
+from flows.collection_run import PipelineRun
 from flows.http_collector import HttpCollector
 from flows.integration import EnergyDataPipelineIntegration
 from flows.object_store import ObjectStore, Spool, StorableObject, StorageError, uploads
