@@ -8,10 +8,15 @@ import argparse
 def main() -> None:
     """Run the benchmark that is named and print its figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("benchmark", choices=["tabulate", "interruption", "hostile"])
+    parser.add_argument("benchmark", choices=["S", "M", "L", "XL", "tabulate", "interruption", "hostile"])
     parser.add_argument("--rounds", type=int, help="how often each contestant runs, or a run is interrupted")
+    parser.add_argument("--only", action="append", help="a contestant; may be repeated")
     arguments = parser.parse_args()
     match arguments.benchmark:
+        case "S" | "M" | "L" | "XL":
+            from tests.benchmarks.scaling import run_scaling
+
+            run_scaling(arguments.benchmark, arguments.rounds or 3, arguments.only)
         case "tabulate":
             from tests.benchmarks.tabulating import run_tabulating
 
