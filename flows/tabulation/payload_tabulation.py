@@ -25,6 +25,7 @@ from flows.tabulation.record_tabulation import (
     records_in,
     tabulate_records,
 )
+from flows.tabulation.stencilled_records import tabulate_stencilled_records
 from flows.tabulation.table import Layout, Part, Table
 from flows.tabulation.uniform_records import tabulate_uniform_records
 
@@ -111,7 +112,9 @@ def _tabulate_uniform(parts: Sequence[Part], records: Sequence[str] | None) -> R
         return None
     tables: list[Table] = []
     for part in parts:
-        table = tabulate_uniform_records(part.body, records)
+        table = tabulate_stencilled_records(part.body, records) or tabulate_uniform_records(
+            part.body, records
+        )
         if table is None:
             return None
         tables.append(table)

@@ -18,9 +18,8 @@ import msgspec
 import polars as pl
 
 from flows.documents.errors import show_path
-from flows.tabulation.column_names import name_columns
+from flows.tabulation.column_names import element_path, name_columns
 from flows.tabulation.column_types import MAX_EXACT_INTEGER, MAX_INTEGER, MAX_SIGNIFICANT_DIGITS
-from flows.tabulation.record_columns import TEXT_KEY
 from flows.tabulation.table import Table
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def tabulate_uniform_records(body: bytes, records: Sequence[str] | None = None) 
     except (ValueError, RecursionError):
         # not such a document after all, or not JSON: the exact way finds out, and tells the reader
         return None
-    names, findings = name_columns([_column_path(path) for path, _ in shape])
+    names, findings = name_columns([element_path(path) for path, _ in shape])
     series: list[pl.Series] = []
     for name, (_, kinds), values in zip(names, shape, values_of_leaves(rows), strict=True):
         column = _typed_series(name, kinds, values)
@@ -238,10 +237,3 @@ def _expected_quotes(wrappers: tuple[str, ...], shape: Shape, series: list[pl.Se
     rows = len(series[0])
     texts = sum(rows - column.null_count() for column in series if column.dtype == pl.String)
     return 2 * (len(wrappers) + rows * len(keys) + texts)
-
-
-def _column_path(path: Path) -> Path:
-    # an element's own text has the column of the element
-    while path[-1:] == (TEXT_KEY,):
-        path = path[:-1]
-    return path
