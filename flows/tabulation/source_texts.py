@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from flows.documents.errors import PayloadError
 from flows.documents.json_document import decode_json
 from flows.tabulation.column_types import typed_series
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_TEXT = 2**31 - 1
+"""More does not fit into one value of a column."""
 _QUOTE, _BACKSLASH, _FIRST_PRINTABLE = b'"'[0], b"\\"[0], b" "[0]
 # fewer digits than make a 64-bit integer, or a double, lose any; no -0, which has a sign as a decimal alone
 _INTEGER = r"^(?:0|-?[1-9][0-9]{0,17})$"
 _DECIMAL = r"^-?(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,7})?$"
 _NEGATIVE_ZERO = "-0"
-_FORETASTE = 100
-MAX_TEXT = 2**31 - 1
-"""More does not fit into one value of a column."""
+_FORETASTE = 10
 
 
 def split_body(body: bytes, separator: str) -> pl.Series:
@@ -26,60 +32,122 @@ def split_body(body: bytes, separator: str) -> pl.Series:
         return pl.Series(dtype=pl.String)
 
 
-def series_of_pieces(name: str, pieces: pl.Series, beginning: str = "", ending: str = "") -> pl.Series | None:
-    """Type a column of pieces of a JSON document, each a scalar between the same two texts.
+def dealt(pieces: pl.Series, turns: int) -> list[pl.Series]:
+    """The pieces as columns, one each in turn."""
+    return [pieces.gather_every(turns, turn) for turn in range(turns)]
+
+
+def typed_columns(
+    names: Sequence[str], columns: Sequence[pl.Series], around: Sequence[tuple[str, str]]
+) -> list[pl.Series] | None:
+    """Type columns of pieces of a JSON document, each piece a scalar between two texts.
+
+    Args:
+        names: Of the columns.
+        columns: As many, equally long and not empty.
+        around: What begins and ends every piece of each column.
 
     Returns:
         What `typed_series` gives for the values, or None where a piece is anything else.
     """
-    opening, closing = f'{beginning}"', f'"{ending}'
-    if pieces.item(0).startswith(opening):
-        texts = without(pieces, opening, closing)
-        if texts is not None and _is_plain(texts):
-            return texts.alias(name)
-    sources = without(pieces, beginning, ending)
-    if sources is None:
-        return None
-    return _series_of_sources(name, sources)
+    quoted = [(f'{beginning}"', f'"{ending}') for beginning, ending in around]
+    is_text = [
+        column.item(0).startswith(opening) for column, (opening, _) in zip(columns, quoted, strict=True)
+    ]
+    inner = without(columns, [quoted[n] if is_text[n] else around[n] for n in range(len(columns))])
+    found = {n: column for n, column in enumerate(inner) if column is not None}
+    typed = plain_texts({n: column for n, column in found.items() if is_text[n]})
+    typed |= _numbers({n: column for n, column in found.items() if not is_text[n]})
+    series: list[pl.Series] = []
+    for n, name in enumerate(names):
+        column = typed.get(n)
+        if column is None:
+            (sources,) = without([columns[n]], [around[n]])
+            column = None if sources is None else _typed_of_any(sources)
+        if column is None:
+            return None
+        series.append(column.alias(name))
+    return series
 
 
-def without(texts: pl.Series, beginning: str, ending: str) -> pl.Series | None:
-    """The texts without a beginning and an ending, or None where one lacks them; null stays null."""
-    inner = texts.str.strip_suffix(ending) if ending else texts
-    inner = inner.str.strip_prefix(beginning) if beginning else inner
-    expected = (len(texts) - texts.null_count()) * len((beginning + ending).encode())
-    # all or nothing is taken off each, so that the sum is right only where every text had both
-    return inner if _size(texts) - _size(inner) == expected else None
+def without(columns: Sequence[pl.Series], around: Sequence[tuple[str, str]]) -> list[pl.Series | None]:
+    """The texts without what is around them, None for a column in which one lacks that; null stays null."""
+    # all columns in one call each time, for a call costs as much as a thousand values
+    frame = _frame(dict(enumerate(columns)))
+    inner = frame.select(
+        pl.col(name).str.strip_suffix(ending).str.strip_prefix(beginning)
+        for name, (beginning, ending) in zip(frame.columns, around, strict=True)
+    )
+    taken = zip(_sizes(frame), _sizes(inner), strict=True)
+    return [
+        # all or nothing is taken off each, so that the sum is right only where every text had both
+        text
+        if before - after == (len(text) - text.null_count()) * len((beginning + ending).encode())
+        else None
+        for text, (before, after), (beginning, ending) in zip(inner, taken, around, strict=True)
+    ]
 
 
-def _series_of_sources(name: str, sources: pl.Series) -> pl.Series | None:
+def plain_texts(columns: dict[int, pl.Series]) -> dict[int, pl.Series]:
+    """Those columns whose texts mean what they are: no quotes, no escapes, no control characters."""
+    frame = _frame(columns)
+    checks = [
+        ((codes < _FIRST_PRINTABLE) | (codes == _QUOTE) | (codes == _BACKSLASH)).any()
+        for codes in _codes(frame)
+    ]
+    is_special = frame.select(check.alias(str(n)) for n, check in enumerate(checks)).row(0) if checks else ()
+    return {
+        n: column for (n, column), special in zip(columns.items(), is_special, strict=True) if not special
+    }
+
+
+def _numbers(columns: dict[int, pl.Series]) -> dict[int, pl.Series]:
+    """Those columns whose texts are numbers short enough to lose nothing, as numbers."""
+    integers = {n: column for n, column in columns.items() if _is_like(_INTEGER, column)}
+    integers = {n: integers[n] for n in _all_match(_INTEGER, integers)}
+    decimals = {
+        n: column for n, column in columns.items() if n not in integers and _is_like(_DECIMAL, column)
+    }
+    decimals = {n: decimals[n] for n in _all_match(_DECIMAL, decimals)}
+    return {n: column.cast(pl.Int64) for n, column in integers.items()} | {
+        n: column.cast(pl.Float64) for n, column in decimals.items() if not (column == _NEGATIVE_ZERO).any()
+    }
+
+
+def _is_like(pattern: str, column: pl.Series) -> bool:
+    """Whether a few first values match, which saves looking at all of what is no number."""
+    return all(re.search(pattern, text) for text in column.head(_FORETASTE) if text is not None)
+
+
+def _all_match(pattern: str, columns: dict[int, pl.Series]) -> list[int]:
+    if not columns:
+        return []
+    frame = _frame(columns)
+    return [
+        n
+        for n, all_match in zip(
+            columns, frame.select(pl.all().str.contains(pattern).all()).row(0), strict=True
+        )
+        if all_match
+    ]
+
+
+def _typed_of_any(sources: pl.Series) -> pl.Series | None:
     is_null = sources == "null"
     known = sources.set(is_null, None) if is_null.any() else sources
     if known.null_count() == len(known):
-        return known.alias(name)
-    numbers = _numbers(known)
-    if numbers is not None:
-        return numbers.alias(name)
-    texts = without(known, '"', '"')
-    if texts is not None and _is_plain(texts):
-        return texts.alias(name)
-    return _series_of_any(name, sources)
+        return known
+    typed = _numbers({0: known})
+    if not typed:
+        (texts,) = without([known], [('"', '"')])
+        typed = {} if texts is None else plain_texts({0: texts})
+    return typed[0] if typed else _decoded(sources)
 
 
-def _numbers(sources: pl.Series) -> pl.Series | None:
-    foretaste = sources.head(_FORETASTE)
-    if not foretaste.str.contains(_DECIMAL).all():
-        return None
-    if foretaste.str.contains(_INTEGER).all() and sources.str.contains(_INTEGER).all():
-        return sources.cast(pl.Int64)
-    if sources.str.contains(_DECIMAL).all() and not (sources == _NEGATIVE_ZERO).any():
-        return sources.cast(pl.Float64)
-    return None
-
-
-def _series_of_any(name: str, sources: pl.Series) -> pl.Series | None:
+def _decoded(sources: pl.Series) -> pl.Series | None:
     """The column as the exact way makes it, of values decoded one by one."""
-    if (_codes(sources) < _FIRST_PRINTABLE).any():
+    frame = _frame({0: sources})
+    if frame.select((codes < _FIRST_PRINTABLE).any() for codes in _codes(frame)).item():
         return None
     # a text that goes on behind its piece would hold the line break, which is not JSON
     lines = sources.str.join(",\n").item()
@@ -89,26 +157,23 @@ def _series_of_any(name: str, sources: pl.Series) -> pl.Series | None:
         return None
     if not isinstance(values, list) or len(values) != len(sources):
         return None
-    return None if {dict, list} & set(map(type, values)) else typed_series(name, values)
+    return None if {dict, list} & set(map(type, values)) else typed_series("", values)
 
 
-def _is_plain(texts: pl.Series) -> bool:
-    """Whether texts between quotes mean what they are: no quotes, escapes or control characters."""
-    codes = _codes(texts)
-    is_special = (codes < _FIRST_PRINTABLE) | (codes == _QUOTE) | (codes == _BACKSLASH)
-    return not is_special.any()
+def _frame(columns: dict[int, pl.Series]) -> pl.DataFrame:
+    return pl.DataFrame([column.alias(str(n)) for n, column in columns.items()])
 
 
-def _codes(texts: pl.Series) -> pl.Series:
-    """The bytes of all texts."""
-    joined = texts.str.join("").cast(pl.Binary)
-    size = joined.bin.size().item()
-    return (
-        joined.bin.reinterpret(dtype=pl.Array(pl.UInt8, size)).explode()
+def _sizes(frame: pl.DataFrame) -> tuple[int, ...]:
+    return frame.select(pl.all().str.len_bytes().sum()).row(0)
+
+
+def _codes(frame: pl.DataFrame) -> list[pl.Expr]:
+    """The bytes of all texts of each column."""
+    return [
+        pl.col(name).str.join("").cast(pl.Binary).bin.reinterpret(dtype=pl.Array(pl.UInt8, size)).explode()
+        # there are no arrays of nothing
         if size
-        else pl.Series(dtype=pl.UInt8)
-    )
-
-
-def _size(texts: pl.Series) -> int:
-    return int(texts.str.len_bytes().sum())
+        else pl.lit(pl.Series(dtype=pl.UInt8))
+        for name, size in zip(frame.columns, _sizes(frame) if frame.width else (), strict=True)
+    ]

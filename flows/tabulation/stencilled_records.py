@@ -18,7 +18,7 @@ from flows.documents.json_document import decode_json
 from flows.tabulation.column_names import element_path, name_columns
 from flows.tabulation.list_in_body import ListInBody, locate_list
 from flows.tabulation.record_columns import MAX_COLUMNS
-from flows.tabulation.source_texts import MAX_TEXT, series_of_pieces, split_body
+from flows.tabulation.source_texts import MAX_TEXT, dealt, split_body, typed_columns
 from flows.tabulation.table import Table
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _columns_of_pieces(body: bytes, place: ListInBody, stencil: _Stencil) -> lis
     last = pieces.item(-1).removesuffix(behind[0].decode()).rstrip(" \t\r\n")
     # the last record is made to be followed by what follows all others
     mended = pl.Series([last + stencil.next_record])
-    columns = [pieces.gather_every(len(stencil.fields), turn) for turn in range(len(stencil.fields))]
+    columns = dealt(pieces, len(stencil.fields))
     columns[-1] = columns[-1].head(-1).append(mended)
     return columns
 
@@ -138,15 +138,8 @@ def _paths_of_keys(record: Any, path: Path) -> Iterator[Path]:
 
 
 def _typed(columns: list[pl.Series], stencil: _Stencil, names: list[str]) -> list[pl.Series] | None:
-    left = iter(names)
-    series: list[pl.Series] = []
-    for column, (path, following) in zip(columns, stencil.fields, strict=True):
-        if path is None:
-            if not (column == following).all():
-                return None
-            continue
-        typed = series_of_pieces(next(left), column, ending=following)
-        if typed is None:
-            return None
-        series.append(typed)
-    return series
+    fields = list(zip(columns, stencil.fields, strict=True))
+    if not all((column == following).all() for column, (path, following) in fields if path is None):
+        return None
+    leaves = [(column, ("", following)) for column, (path, following) in fields if path is not None]
+    return typed_columns(names, [column for column, _ in leaves], [around for _, around in leaves])
