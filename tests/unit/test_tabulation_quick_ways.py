@@ -13,6 +13,7 @@ from flows.documents import PayloadError
 from flows.tabulation import Layout, Part, Table, tabulate
 from flows.tabulation.cut_columns import tabulate_cut_lists, tabulate_cut_rows
 from flows.tabulation.stencilled_records import tabulate_stencilled_records
+from flows.tabulation.uniform_records import tabulate_uniform_records
 from tests.unit.tabulating import tabulate_exactly
 from tests.unit.test_tabulation_properties import KEYS, UNIFORM
 
@@ -221,3 +222,45 @@ def test_plain_rows_and_lists_are_cut() -> None:
     quick = tabulate_cut_lists(body, ["h"])
     assert quick is not None
     assert quick.frame.rows() == [("x", 1, True), ("y", None, False)]
+
+
+GAPPY = st.lists(
+    st.fixed_dictionaries(
+        {"p": st.fixed_dictionaries({"@x": st.integers(0, 9), "$": st.sampled_from(["", "y"])})},
+        optional={
+            "t": st.sampled_from(["x", "", "é"]),
+            "n": st.integers(-5, 5) | st.floats(-9, 9),
+            "m": st.none() | st.integers(0, 2),
+            "b": st.booleans(),
+        },
+    ),
+    min_size=2,
+    max_size=8,
+)
+
+
+@settings(max_examples=400)
+@given(records=GAPPY, data=st.data())
+def test_records_that_lack_keys_are_those_of_the_exact_way(records: list[Any], data: st.DataObject) -> None:
+    body = damaged(json.dumps({"w": records}, separators=(",", ":")), data).encode()
+    same_as_exact(tabulate_uniform_records(body), body)
+
+
+@pytest.mark.parametrize(
+    "last", ['{"a":1,"a":2}', '{"a":null}', '{"b":"x","b":"y"}', '{"b":null,"a":1,"a":1}', '{"b":"y"}']
+)
+def test_a_key_that_stands_twice_is_seen_among_records_that_lack_keys(last: str) -> None:
+    body = f'[{{"a":1,"b":"x"}},{{"b":"x"}},{{"a":2}},{last}]'.encode()
+    quick = tabulate_uniform_records(body)
+    if last == '{"b":"y"}':
+        assert same_as_exact(quick, body)
+    else:
+        assert quick is None
+
+
+def test_keys_first_seen_late_stand_last() -> None:
+    body = b'[{"b":1},{"a":0.5,"b":2},{"c":"x"}]'
+    quick = tabulate_uniform_records(body)
+    assert same_as_exact(quick, body)
+    assert quick is not None
+    assert quick.frame.columns == ["b", "a", "c"]
