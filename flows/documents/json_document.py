@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import msgspec
@@ -122,7 +123,11 @@ _CONTAINERS = {dict, list, _RepeatedKeys}
 def compact_json(value: JsonValue) -> str:
     """Write a value back as JSON on one line, numbers as in the source, non-ASCII kept."""
     if isinstance(value, dict):
-        fields = [f"{_quote(key)}:{compact_json(item)}" for key, item in value.items()]
+        # most values are texts, which are spared a call
+        fields = [
+            f"{_quote(key)}:{_quote(item) if type(item) is str else compact_json(item)}"
+            for key, item in value.items()
+        ]
         return "{" + ",".join(fields) + "}"
     if isinstance(value, list):
         return "[" + ",".join([compact_json(item) for item in value]) + "]"
@@ -148,7 +153,7 @@ def body_head(text: str) -> str:
 
 
 _TOO_DEEP = f"JSON nested deeper than {MAX_DEPTH} levels"
-_quote = json.JSONEncoder(ensure_ascii=False).encode
+_quote = encode_basestring
 
 
 def decode_utf8(body: bytes) -> str:

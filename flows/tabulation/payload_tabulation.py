@@ -27,6 +27,7 @@ from flows.tabulation.record_tabulation import (
     tabulate_records,
 )
 from flows.tabulation.stencilled_records import tabulate_stencilled_records
+from flows.tabulation.stencilled_xml import tabulate_stencilled_xml
 from flows.tabulation.table import Layout, Part, Table
 from flows.tabulation.uniform_records import tabulate_uniform_records
 
@@ -98,6 +99,10 @@ def _tabulate_trees(parts: Sequence[Part], layout: Layout) -> Table:
         quick = _tabulate_quickly(parts, lambda body: _tabulate_alike(body, layout.records))
         if quick is not None:
             return quick
+    if layout.format == "xml" and not chain:
+        quick = _tabulate_quickly(parts, lambda body: tabulate_stencilled_xml(body, layout.records))
+        if quick is not None:
+            return quick
     decode: Callable[[bytes], JsonValue] = decode_xml if layout.format == "xml" else decode_json
     found = [records_in(decode(part.body), layout.records) for part in parts]
     path = next((path for rows, path in found if rows), found[0][1] if found else ())
@@ -130,7 +135,7 @@ def _tabulate_quickly(parts: Sequence[Part], way: Callable[[bytes], Table | None
             return None
         frame = joined
     heights = tuple(table.frame.height for table in tables)
-    whole = Table(frame, tables[0].records_at, tables[0].findings)
+    whole = Table(frame, tables[0].records_at, tables[0].findings, tables[0].is_all_text)
     return _labelled(RecordsTable(whole, heights), parts)
 
 

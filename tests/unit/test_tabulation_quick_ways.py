@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.documents import PayloadError
-from flows.tabulation import Layout, Part, Table, tabulate
-from flows.tabulation.cut_columns import tabulate_cut_lists, tabulate_cut_rows
+from flows.tabulation import Table
 from flows.tabulation.stencilled_records import tabulate_stencilled_records
 from flows.tabulation.uniform_records import tabulate_uniform_records
 from tests.unit.tabulating import tabulate_exactly
@@ -171,57 +170,11 @@ def test_bytes_that_are_no_text_are_left_to_the_exact_way() -> None:
     assert tabulate_stencilled_records(b'[{"a\xff":"x"},{"a":"y"}]') is None
 
 
-ROWS = st.lists(
-    st.lists(st.sampled_from([*VALUES, "[]", '"a,b"', '"]"']), min_size=3, max_size=3), min_size=1, max_size=5
-)
-NAMES = st.lists(st.sampled_from(["a", "a_2", "b", "$", "[0]", ""]), min_size=3, max_size=3)
-
-
 def damaged(text: str, data: st.DataObject) -> str:
     for _ in range(data.draw(st.integers(0, 2))):
         at = data.draw(st.integers(0, len(text)))
         text = text[:at] + data.draw(DAMAGE) + text[at + data.draw(st.integers(0, 3)) :]
     return text
-
-
-@settings(max_examples=400)
-@given(rows=ROWS, names=NAMES, space=st.sampled_from(["", " ", "\n "]), data=st.data())
-def test_cut_rows_are_those_of_the_exact_way(
-    rows: list[list[str]], names: list[str], space: str, data: st.DataObject
-) -> None:
-    separator = f",{space}"
-    cells = separator.join(f"[{space}{separator.join(row)}]" for row in rows)
-    text = f'{{"names":{json.dumps(names)},"rows":[{cells}],"more":[1, 2,3]}}'
-    body = damaged(text, data).encode()
-    quick = tabulate_cut_rows(body, ["names"], ["rows"])
-    if quick is not None:
-        same_tables(quick, tabulate([Part(body)], Layout(columns_from=["names"], rows_from=["rows"])))
-
-
-@settings(max_examples=400)
-@given(columns=ROWS, names=NAMES, space=st.sampled_from(["", " ", "\n "]), data=st.data())
-def test_cut_lists_are_those_of_the_exact_way(
-    columns: list[list[str]], names: list[str], space: str, data: st.DataObject
-) -> None:
-    separator = f",{space}"
-    lists = separator.join(
-        f"{json.dumps(name)}:[{space}{separator.join(values)}]"
-        for name, values in zip(names, columns, strict=False)
-    )
-    body = damaged(f'{{"h":{{{lists}}},"x":1}}', data).encode()
-    quick = tabulate_cut_lists(body, ["h"])
-    if quick is not None:
-        same_tables(quick, tabulate([Part(body)], Layout(columnar=["h"])))
-
-
-def test_plain_rows_and_lists_are_cut() -> None:
-    rows = [["x", 1, 0.5], ["y, z", 2, None], ["", 3, 7]]
-    body = json.dumps({"n": ["a", "b", "c"], "r": [row for row in rows if row[0] != "y, z"]}).encode()
-    assert tabulate_cut_rows(body, ["n"], ["r"]) is not None
-    body = json.dumps({"h": {"a": ["x", "y"], "b": [1, None], "c": [True, False]}}).encode()
-    quick = tabulate_cut_lists(body, ["h"])
-    assert quick is not None
-    assert quick.frame.rows() == [("x", 1, True), ("y", None, False)]
 
 
 GAPPY = st.lists(
