@@ -123,11 +123,7 @@ _CONTAINERS = {dict, list, _RepeatedKeys}
 def compact_json(value: JsonValue) -> str:
     """Write a value back as JSON on one line, numbers as in the source, non-ASCII kept."""
     if isinstance(value, dict):
-        # most values are texts, which are spared a call
-        fields = [
-            f"{_quote(key)}:{_quote(item) if type(item) is str else compact_json(item)}"
-            for key, item in value.items()
-        ]
+        fields = [f"{_quote(key)}:{compact_json(item)}" for key, item in value.items()]
         return "{" + ",".join(fields) + "}"
     if isinstance(value, list):
         return "[" + ",".join([compact_json(item) for item in value]) + "]"

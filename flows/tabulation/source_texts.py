@@ -77,7 +77,7 @@ def without(columns: Sequence[pl.Series], around: Sequence[tuple[str, str]]) -> 
     # all columns in one call each time, for a call costs as much as a thousand values
     frame = _frame(dict(enumerate(columns)))
     inner = frame.select(
-        pl.col(name).str.strip_suffix(ending).str.strip_prefix(beginning)
+        _stripped(pl.col(name), beginning, ending)
         for name, (beginning, ending) in zip(frame.columns, around, strict=True)
     )
     taken = zip(_sizes(frame), _sizes(inner), strict=True)
@@ -93,15 +93,15 @@ def without(columns: Sequence[pl.Series], around: Sequence[tuple[str, str]]) -> 
 def plain_texts(columns: dict[int, pl.Series], special: bytes = b'"\\') -> dict[int, pl.Series]:
     """Those columns whose texts mean what they are: no special and no control characters in them."""
     frame = _frame(columns)
-    # comparisons are quicker than a search in a list
-    checks = [
-        functools.reduce(operator.or_, [codes == code for code in special], codes < _FIRST_PRINTABLE).any()
-        for codes in _codes(frame)
-    ]
-    is_special = frame.select(check.alias(str(n)) for n, check in enumerate(checks)).row(0) if checks else ()
-    return {
-        n: column for (n, column), special in zip(columns.items(), is_special, strict=True) if not special
-    }
+    plain: dict[int, pl.Series] = {}
+    for (n, column), codes in zip(columns.items(), _codes(frame), strict=True):
+        # comparisons are quicker than a search in a list
+        is_special = functools.reduce(
+            operator.or_, [codes == code for code in special], codes < _FIRST_PRINTABLE
+        )
+        if not is_special.any():
+            plain[n] = column
+    return plain
 
 
 def _numbers(columns: dict[int, pl.Series]) -> dict[int, pl.Series]:
@@ -149,8 +149,8 @@ def _typed_of_any(sources: pl.Series) -> pl.Series | None:
 
 def _decoded(sources: pl.Series) -> pl.Series | None:
     """The column as the exact way makes it, of values decoded one by one."""
-    frame = _frame({0: sources})
-    if frame.select((codes < _FIRST_PRINTABLE).any() for codes in _codes(frame)).item():
+    (codes,) = _codes(_frame({0: sources}))
+    if (codes < _FIRST_PRINTABLE).any():
         return None
     # a text that goes on behind its piece would hold the line break, which is not JSON
     lines = sources.str.join(",\n").item()
@@ -171,12 +171,24 @@ def _sizes(frame: pl.DataFrame) -> tuple[int, ...]:
     return frame.select(pl.all().str.len_bytes().sum()).row(0)
 
 
-def _codes(frame: pl.DataFrame) -> list[pl.Expr]:
+def _stripped(texts: pl.Expr, beginning: str, ending: str) -> pl.Expr:
+    # taking off nothing would still copy every text
+    texts = texts.str.strip_suffix(ending) if ending else texts
+    return texts.str.strip_prefix(beginning) if beginning else texts
+
+
+def _codes(frame: pl.DataFrame) -> list[pl.Series]:
     """The bytes of all texts of each column."""
-    return [
-        pl.col(name).str.join("").cast(pl.Binary).bin.reinterpret(dtype=pl.Array(pl.UInt8, size)).explode()
+    if not frame.width:
+        return []
+    sizes = _sizes(frame)
+    arrays = frame.select(
         # there are no arrays of nothing
-        if size
-        else pl.lit(pl.Series(dtype=pl.UInt8))
-        for name, size in zip(frame.columns, _sizes(frame) if frame.width else (), strict=True)
-    ]
+        pl.col(name)
+        .str.join("")
+        .replace("", " ")
+        .cast(pl.Binary)
+        .bin.reinterpret(dtype=pl.Array(pl.UInt8, size or 1))
+        for name, size in zip(frame.columns, sizes, strict=True)
+    )
+    return [array.explode() for array in arrays]

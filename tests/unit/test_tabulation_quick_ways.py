@@ -1,4 +1,7 @@
-"""The ways that cut columns from the body: what they give is what the exact way gives, damaged or not."""
+"""The ways that cut columns from the body: what they give is what the exact way gives, damaged or not.
+
+Without deadlines: on busy cores the threads of polars wait for each other.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +76,7 @@ def same_tables(quick: Table, exact: Table) -> bool:
     return True
 
 
+@settings(deadline=None)
 @given(records=RECORDS, wrappers=st.lists(KEYS, max_size=2), escape=st.booleans(), style=STYLES)
 def test_columns_cut_from_the_body_are_those_of_the_exact_way(
     records: Any, wrappers: list[str], escape: bool, style: Any
@@ -84,7 +88,7 @@ def test_columns_cut_from_the_body_are_those_of_the_exact_way(
     same_as_exact(tabulate_stencilled_records(body), body)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(records=RECORDS, data=st.data(), style=STYLES)
 def test_damage_anywhere_is_seen(records: Any, data: st.DataObject, style: Any) -> None:
     text = json.dumps({"w": records}, ensure_ascii=False, indent=style[0], separators=style[1])
@@ -113,6 +117,7 @@ VALUES = [
 ]
 
 
+@settings(deadline=None)
 @given(rows=st.lists(st.tuples(*[st.sampled_from(VALUES)] * 3), min_size=2, max_size=6), beside=st.booleans())
 def test_any_scalars_can_be_cut(rows: list[tuple[str, str, str]], beside: bool) -> None:
     records = ",".join(f'{{"a":{a},"b":{{"@c":{b},"$":{c}}}}}' for a, b, c in rows)
@@ -192,7 +197,7 @@ GAPPY = st.lists(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(records=GAPPY, data=st.data())
 def test_records_that_lack_keys_are_those_of_the_exact_way(records: list[Any], data: st.DataObject) -> None:
     body = damaged(json.dumps({"w": records}, separators=(",", ":")), data).encode()
