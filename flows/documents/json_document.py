@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import msgspec
@@ -148,7 +149,7 @@ def body_head(text: str) -> str:
 
 
 _TOO_DEEP = f"JSON nested deeper than {MAX_DEPTH} levels"
-_quote = json.JSONEncoder(ensure_ascii=False).encode
+_quote = encode_basestring
 
 
 def decode_utf8(body: bytes) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_NAME_LENGTH = 5_000
+TEXT_KEY = "$"
 VALUE_COLUMN = "value"
 """The column of rows that are values rather than objects, and of a record's own `$`."""
 
@@ -30,6 +31,13 @@ def name_columns(paths: Sequence[tuple[str, ...]]) -> tuple[list[str], list[Find
         PayloadError: For a name longer than any table's.
     """
     return unique_names([_natural_name(path) for path in paths], paths)
+
+
+def element_path(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of a value's column: an element's own text has the column of the element."""
+    while path[-1:] == (TEXT_KEY,):
+        path = path[:-1]
+    return path
 
 
 def unique_names(natural: Sequence[str], paths: Sequence[tuple[str, ...]]) -> tuple[list[str], list[Finding]]:
@@ -57,7 +65,7 @@ def _natural_name(path: tuple[str, ...]) -> str:
     length = sum(map(len, path))
     if length > MAX_NAME_LENGTH:
         raise PayloadError(f"the field at {show_path(path)} would make a name of {length:,} characters")
-    steps = (step.removeprefix("@") or step for step in path if step != "$")
+    steps = (step.removeprefix("@") or step for step in path if step != TEXT_KEY)
     return "_".join(steps) or VALUE_COLUMN
 
 

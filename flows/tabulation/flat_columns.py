@@ -54,7 +54,7 @@ def header_and_rows(document: JsonValue, columns_from: Sequence[str], rows_from:
     rows = walk_to_records(document, rows_from)
     if not rows:
         return FlatRows([], [], 0)
-    names = [_name(item, columns_from) for item in walk_to_records(document, columns_from)]
+    names = names_at(document, columns_from)
     if not names:
         raise PayloadError(
             f"there are rows at {show_path(rows_from)} but no names at {show_path(columns_from)}"
@@ -68,6 +68,15 @@ def header_and_rows(document: JsonValue, columns_from: Sequence[str], rows_from:
                 f"the row at {where} has {len(row)} cells where there are {len(names)} columns"
             )
     return transposed(names, rows)
+
+
+def names_at(document: JsonValue, columns_from: Sequence[str]) -> list[str]:
+    """The names of columns that a document holds.
+
+    Raises:
+        PayloadError: Where one of them is no name.
+    """
+    return [_name(item, columns_from) for item in walk_to_records(document, columns_from)]
 
 
 def lists_side_by_side(document: JsonValue, columnar: Sequence[str]) -> FlatRows:

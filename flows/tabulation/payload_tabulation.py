@@ -12,6 +12,7 @@ from flows.documents.errors import PayloadError, show_path
 from flows.documents.json_document import decode_json
 from flows.documents.xml_document import decode_xml
 from flows.tabulation.column_types import MAX_EXACT_INTEGER
+from flows.tabulation.cut_columns import tabulate_cut_lists, tabulate_cut_rows
 from flows.tabulation.flat_columns import (
     FlatRows,
     header_and_rows,
@@ -25,6 +26,8 @@ from flows.tabulation.record_tabulation import (
     records_in,
     tabulate_records,
 )
+from flows.tabulation.stencilled_records import tabulate_stencilled_records
+from flows.tabulation.stencilled_xml import tabulate_stencilled_xml
 from flows.tabulation.table import Layout, Part, Table
 from flows.tabulation.uniform_records import tabulate_uniform_records
 
@@ -75,14 +78,16 @@ def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
         )
     columns_from, rows_from, columnar = layout.columns_from, layout.rows_from, layout.columnar
     if columns_from is not None and rows_from is not None:
-        return _flat(
+        quick = _tabulate_quickly(parts, lambda body: tabulate_cut_rows(body, columns_from, rows_from))
+        return quick or _flat(
             parts,
             lambda body: header_and_rows(decode_json(body), columns_from, rows_from),
             show_path(rows_from),
             False,
         )
     if columnar is not None:
-        return _flat(
+        quick = _tabulate_quickly(parts, lambda body: tabulate_cut_lists(body, columnar))
+        return quick or _flat(
             parts, lambda body: lists_side_by_side(decode_json(body), columnar), show_path(columnar), False
         )
     return _tabulate_trees(parts, layout)
@@ -91,9 +96,13 @@ def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
 def _tabulate_trees(parts: Sequence[Part], layout: Layout) -> Table:
     chain = None if layout.explode is None else explode_chain(layout.explode)
     if layout.format == "json" and not chain:
-        quick = _tabulate_uniform(parts, layout.records)
+        quick = _tabulate_quickly(parts, lambda body: _tabulate_alike(body, layout.records))
         if quick is not None:
-            return _labelled(quick, parts)
+            return quick
+    if layout.format == "xml" and not chain:
+        quick = _tabulate_quickly(parts, lambda body: tabulate_stencilled_xml(body, layout.records))
+        if quick is not None:
+            return quick
     decode: Callable[[bytes], JsonValue] = decode_xml if layout.format == "xml" else decode_json
     found = [records_in(decode(part.body), layout.records) for part in parts]
     path = next((path for rows, path in found if rows), found[0][1] if found else ())
@@ -105,13 +114,17 @@ def _tabulate_trees(parts: Sequence[Part], layout: Layout) -> Table:
     return _labelled(records, parts)
 
 
-def _tabulate_uniform(parts: Sequence[Part], records: Sequence[str] | None) -> RecordsTable | None:
+def _tabulate_alike(body: bytes, records: Sequence[str] | None) -> Table | None:
+    return tabulate_stencilled_records(body, records) or tabulate_uniform_records(body, records)
+
+
+def _tabulate_quickly(parts: Sequence[Part], way: Callable[[bytes], Table | None]) -> Table | None:
     """The quick way, where every part can go it and their tables fit together exactly."""
     if sum(len(part.body) for part in parts) < UNIFORM_MIN_BYTES:
         return None
     tables: list[Table] = []
     for part in parts:
-        table = tabulate_uniform_records(part.body, records)
+        table = way(part.body)
         if table is None:
             return None
         tables.append(table)
@@ -122,7 +135,8 @@ def _tabulate_uniform(parts: Sequence[Part], records: Sequence[str] | None) -> R
             return None
         frame = joined
     heights = tuple(table.frame.height for table in tables)
-    return RecordsTable(Table(frame, tables[0].records_at, tables[0].findings), heights)
+    whole = Table(frame, tables[0].records_at, tables[0].findings, tables[0].is_all_text)
+    return _labelled(RecordsTable(whole, heights), parts)
 
 
 def _appended(upper: pl.DataFrame, lower: pl.DataFrame) -> pl.DataFrame | None:

@@ -6,7 +6,8 @@ from itertools import chain
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from flows.tabulation.record_columns import MAX_COLUMNS, MAX_PADDING, TEXT_KEY
+from flows.tabulation.column_names import element_path
+from flows.tabulation.record_columns import MAX_COLUMNS, MAX_PADDING
 from flows.tabulation.record_paths import Column
 
 if TYPE_CHECKING:
@@ -41,10 +42,7 @@ def _add_columns(path: Path, values: list[Any], columns: list[Column]) -> bool:
     if list in kinds:
         return False
     if dict not in kinds:
-        while path[-1:] == (TEXT_KEY,):
-            # an element's own text has the column of the element
-            path = path[:-1]
-        columns.append(Column(path, values))
+        columns.append(Column(element_path(path), values))
         return True
     if not kinds <= {dict, NoneType}:
         return False

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.documents.errors import PayloadError
 from flows.documents.json_document import compact_json
+from flows.tabulation.column_names import TEXT_KEY
 from flows.tabulation.record_paths import Column
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from flows.tabulation.record_paths import PathNode
 
-TEXT_KEY = "$"
 MAX_COLUMNS = 5_000
 """More are not a table but records that differ in all their keys."""
 MAX_PADDING = 50_000_000

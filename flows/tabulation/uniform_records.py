@@ -9,22 +9,21 @@ from __future__ import annotations
 import functools
 import json
 import math
-import operator
 import re
 from types import NoneType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import polars as pl
 
 from flows.documents.errors import show_path
-from flows.tabulation.column_names import name_columns
+from flows.tabulation.column_names import element_path, name_columns
 from flows.tabulation.column_types import MAX_EXACT_INTEGER, MAX_INTEGER, MAX_SIGNIFICANT_DIGITS
-from flows.tabulation.record_columns import TEXT_KEY
+from flows.tabulation.record_columns import MAX_PADDING
+from flows.tabulation.record_decoder import Missing, Shape, decoder_for
 from flows.tabulation.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from flows.tabulation.record_paths import Path
 
@@ -48,18 +47,8 @@ _LONG_DIGITS = re.compile(rb"[0-9.]{%d,}" % (MAX_SIGNIFICANT_DIGITS + 1))
 _MAX_NUMBER_LENGTH = 100
 
 
-Shape: TypeAlias = "tuple[tuple[Path, frozenset[type]], ...]"
-"""The leaves of a record in order, each with the types of its values in the first records.
-
-A number's type is `float` where one of them has a fraction or an exponent, else `int`.
-"""
-
-Extractor: TypeAlias = "Callable[[list[Any]], tuple[list[Any], ...]]"
-"""Takes decoded records and gives the values of each leaf of their shape."""
-
-
 def tabulate_uniform_records(body: bytes, records: Sequence[str] | None = None) -> Table | None:
-    """Tabulate a list of objects that all have the same keys and, key by key, the same types.
+    """Tabulate a list of objects that have, key by key, the same types; their own keys may be missing.
 
     Returns:
         The table that the exact way gives, or None where this way cannot vouch for that.
@@ -74,19 +63,21 @@ def tabulate_uniform_records(body: bytes, records: Sequence[str] | None = None) 
         shape = _learn_shape(body[opening.end() : opening.end() + _SAMPLE_BYTES])
         if shape is None or not _numbers_fit_doubles(body):
             return None
-        decoder, values_of_leaves = _decoder_for(wrappers, shape)
+        decoder, values_of_leaves = decoder_for(wrappers, shape)
         rows = functools.reduce(getattr, ["f0"] * len(wrappers), decoder.decode(body))
     except (ValueError, RecursionError):
         # not such a document after all, or not JSON: the exact way finds out, and tells the reader
         return None
-    names, findings = name_columns([_column_path(path) for path, _ in shape])
+    names, findings = name_columns([element_path(path) for path, _ in shape])
     series: list[pl.Series] = []
     for name, (_, kinds), values in zip(names, shape, values_of_leaves(rows), strict=True):
         column = _typed_series(name, kinds, values)
         if column is None:
             return None
         series.append(column)
-    if body.count(b'"') != _expected_quotes(wrappers, shape, series):
+    if len(series) * len(series[0]) > MAX_PADDING or body.count(b'"') != _expected_quotes(
+        wrappers, shape, series
+    ):
         return None
     return Table(pl.DataFrame(series), show_path(wrappers), tuple(findings))
 
@@ -96,6 +87,7 @@ def _learn_shape(sample: bytes) -> Shape | None:
     text = sample.decode("utf-8", "ignore")
     decoder = json.JSONDecoder()
     merged: dict[Path, set[type]] = {}
+    lacking: set[Path] = set()
     position = 0
     for number in range(_SAMPLE_RECORDS):
         position = _BETWEEN_RECORDS.match(text, position).end()  # type: ignore[union-attr]  # matches ""
@@ -104,16 +96,22 @@ def _learn_shape(sample: bytes) -> Shape | None:
         except json.JSONDecodeError:
             break
         leaves = dict(_leaf_types(record, ()))
-        if number == 0:
-            merged = {path: set() for path in leaves}
-        if None in leaves.values() or merged.keys() != leaves.keys():
+        differing = merged.keys() ^ leaves.keys() if number else set()
+        # of nested objects only the exact way knows where a further key stands
+        if None in leaves.values() or any(len(path) > 1 for path in differing):
             return None
+        lacking |= differing
         for path, kind in leaves.items():
-            merged[path].add(kind)
-    for kinds in merged.values():
+            merged.setdefault(path, set()).add(kind)
+    for path, kinds in merged.items():
         if float in kinds:
             kinds.discard(int)
-    if not merged or any(len(kinds - {NoneType}) > 1 for kinds in merged.values()):
+        if lacking and len(path) == 1 and (NoneType not in kinds or path in lacking):
+            kinds.add(Missing)
+    # null and missing would come out the same, and whether a key stands twice could not be counted
+    if not merged or any(
+        len(kinds - {NoneType}) > 1 and len(kinds - {Missing}) > 1 for kinds in merged.values()
+    ):
         return None
     return tuple((path, frozenset(kinds)) for path, kinds in merged.items())
 
@@ -127,70 +125,6 @@ def _leaf_types(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         yield path, None
     else:
         yield path, type(value)
-
-
-@functools.lru_cache(maxsize=32)
-def _decoder_for(wrappers: tuple[str, ...], shape: Shape) -> tuple[msgspec.json.Decoder[Any], Extractor]:
-    """Make a decoder that refuses missing, further and differently typed fields, wrappers included."""
-    attributes: list[tuple[str, ...]] = []
-    record = _struct_for([(path, kinds) for path, kinds in shape], attributes, ())
-    document: Any = list[record]  # type: ignore[valid-type]  # made at run time
-    for key in reversed(wrappers):
-        document = _define_struct({key: document})
-    return msgspec.json.Decoder(document), _extractor(attributes)
-
-
-def _struct_for(
-    leaves: list[tuple[Path, frozenset[type]]], attributes: list[tuple[str, ...]], above: tuple[str, ...]
-) -> Any:
-    groups: dict[str, list[tuple[Path, frozenset[type]]]] = {}
-    for path, kinds in leaves:
-        groups.setdefault(path[0], []).append((path[1:], kinds))
-    fields: dict[str, Any] = {}
-    for number, (key, group) in enumerate(groups.items()):
-        attribute = (*above, f"f{number}")
-        rest, kinds = group[0]
-        if rest:
-            fields[key] = _struct_for(group, attributes, attribute)
-            continue
-        attributes.append(attribute)
-        # a column that begins with integers may go on with decimals
-        types = [int | float if kind is int else None if kind is NoneType else kind for kind in kinds]
-        fields[key] = functools.reduce(operator.or_, types)
-    return _define_struct(fields)
-
-
-def _define_struct(fields: dict[str, Any]) -> Any:
-    return msgspec.defstruct(
-        "UniformFields",
-        [(f"f{number}", kind) for number, kind in enumerate(fields.values())],
-        rename={f"f{number}": key for number, key in enumerate(fields)},
-        forbid_unknown_fields=True,
-        gc=False,
-    )
-
-
-def _extractor(attributes: list[tuple[str, ...]]) -> Extractor:
-    """Write the function that takes the leaves' values out of records, one list for each.
-
-    As source, since it is half of the work: a list written out takes half as long as one made by
-    `getattr`. The names in it are our own.
-    """
-    lines = ["def values_of_leaves(records):"]
-    variables: dict[tuple[str, ...], str] = {(): "records"}
-
-    def variable(attribute: tuple[str, ...]) -> str:
-        if attribute not in variables:
-            above = variable(attribute[:-1])
-            variables[attribute] = "_".join(attribute)
-            lines.append(f"    {variables[attribute]} = [item.{attribute[-1]} for item in {above}]")
-        return variables[attribute]
-
-    results = "".join(f"{variable(attribute)}, " for attribute in attributes)
-    lines.append(f"    return ({results})")
-    namespace: dict[str, Extractor] = {}
-    exec("\n".join(lines), {}, namespace)  # noqa: S102 - nothing of the payload is in it
-    return namespace["values_of_leaves"]
 
 
 def _typed_series(name: str, kinds: frozenset[type], values: list[Any]) -> pl.Series | None:
@@ -237,11 +171,7 @@ def _expected_quotes(wrappers: tuple[str, ...], shape: Shape, series: list[pl.Se
     keys = {path[:end] for path, _ in shape for end in range(1, len(path) + 1)}
     rows = len(series[0])
     texts = sum(rows - column.null_count() for column in series if column.dtype == pl.String)
-    return 2 * (len(wrappers) + rows * len(keys) + texts)
-
-
-def _column_path(path: Path) -> Path:
-    # an element's own text has the column of the element
-    while path[-1:] == (TEXT_KEY,):
-        path = path[:-1]
-    return path
+    missing = sum(
+        column.null_count() for (_, kinds), column in zip(shape, series, strict=True) if Missing in kinds
+    )
+    return 2 * (len(wrappers) + rows * len(keys) - missing + texts)
