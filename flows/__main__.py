@@ -28,6 +28,7 @@ from flows.command_parts import (
     refusing_wrong_configuration,
     say,
 )
+from flows.process_memory import give_freed_memory_back
 
 app = typer.Typer(
     name="energy-pipeline",
@@ -67,6 +68,7 @@ def run(
 
     days = days_asked_for(start, end, force=force)
     prepare_prefect()
+    give_freed_memory_back()
     pipeline = pipeline_for(config, bucket, profile, region)
     faults = pipeline.validate_configuration(api, days)["errors"]
     if faults:

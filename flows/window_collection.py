@@ -13,6 +13,9 @@ from flows.request_plan import PlannedCollection, WindowBatch, plan_window
 from flows.run_progress import ProgressCount
 from flows.run_report import ApiOutcome
 
+# each holds its reply and its table in memory, and more would not make two cores quicker
+_WINDOWS_AT_ONCE = 6
+
 
 class WindowCollection:
     """What the batches of one backfill share; it remembers what is done, so that a retry goes on from there.
@@ -29,6 +32,7 @@ class WindowCollection:
         self._now = now
         self._done: dict[tuple[str, int], list[WindowOutcome]] = {}
         self._given_up: dict[str, str] = {}
+        self._places = threading.BoundedSemaphore(_WINDOWS_AT_ONCE)
         self._lock = threading.Lock()
 
     def attempt(self, batch: WindowBatch, *, may_retry: bool) -> list[WindowOutcome]:
@@ -73,7 +77,8 @@ class WindowCollection:
         if given_up:
             return self.run.failed(collection, f"not asked for: {given_up}"), False
         try:
-            return self.run.attempt(collection, may_retry=may_retry), True
+            with self._places:
+                return self.run.attempt(collection, may_retry=may_retry), True
         except CollectionError as error:
             with self._lock:
                 self._given_up.setdefault(name, str(error))

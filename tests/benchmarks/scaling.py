@@ -173,16 +173,8 @@ def _ours(
 ) -> Cost:
     slug = folder.name.replace(",", "")
     defaults: dict[str, Any] = {"max_concurrency": CONCURRENCY, "outputs": outputs or ["csv"]}
-    command = [
-        sys.executable,
-        "-m",
-        "flows",
-        "run",
-        "--config",
-        str(folder / "config.json"),
-        "--bucket",
-        BUCKET,
-    ]
+    config_file = folder / "config.json"
+    command = [sys.executable, "-m", "flows", "run", "--config", str(config_file), "--bucket", BUCKET]
     if load.small_apis:
         apis = [
             {"name": f"api {number}", "url": url, "output_folder": f"{slug}/{number}", "csv_prefix": "small"}

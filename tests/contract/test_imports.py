@@ -41,6 +41,7 @@ STAGES = (
     "flows.run_sharing",
     "flows.collection_tasks",
     "flows.process_ending",
+    "flows.process_memory",
     "flows.task_endings",
     "flows.pipeline_run",
     "flows.backfill_run",
