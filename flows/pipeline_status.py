@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict
 
 from flows.api_config import ApiConfig, Settings, load_config
-from flows.object_store import ObjectStore, SpoolState, StorageError
+from flows.object_store import ListedObject, ObjectStore, SpoolState, StorageError
 from flows.run_preparation import open_spool, open_store
 from flows.run_record import last_results
 from flows.run_report import RunResults
@@ -43,13 +44,31 @@ def pipeline_status(settings: Settings, config_file: Path | None = None) -> Pipe
     store = open_store(settings)
     return PipelineStatus(
         last_run=last_results(settings.state_dir),
-        apis=[_api_status(store, api) for api in config.apis],
+        apis=_api_statuses(store, config.apis),
         spool=open_spool(settings).state(),
     )
 
 
-def _api_status(store: ObjectStore, api: ApiConfig) -> ApiStatus:
-    status = ApiStatus(
+def _api_statuses(store: ObjectStore, apis: Iterable[ApiConfig]) -> list[ApiStatus]:
+    found: list[ApiStatus] = []
+    no_answer: str | None = None
+    for api in apis:
+        status = _unknown(api)
+        found.append(status)
+        if no_answer:
+            # each further question would take as long to be given up
+            status["error"] = f"not asked for, since {no_answer}"
+            continue
+        try:
+            _fill_in(status, store.latest(api.output_folder, api.csv_prefix))
+        except StorageError as error:
+            status["error"] = str(error)
+            no_answer = str(error) if error.retryable else None
+    return found
+
+
+def _unknown(api: ApiConfig) -> ApiStatus:
+    return ApiStatus(
         api_name=api.name,
         enabled=api.enabled,
         last_key=None,
@@ -58,14 +77,11 @@ def _api_status(store: ObjectStore, api: ApiConfig) -> ApiStatus:
         bytes=None,
         error=None,
     )
-    try:
-        newest = store.latest(api.output_folder, api.csv_prefix)
-    except StorageError as error:
-        status["error"] = str(error)
-        return status
+
+
+def _fill_in(status: ApiStatus, newest: ListedObject | None) -> None:
     if newest:
         status["last_key"] = newest.key
         status["last_stored_at"] = newest.last_modified.isoformat(timespec="seconds")
         status["age_seconds"] = round((datetime.now(UTC) - newest.last_modified).total_seconds(), 1)
         status["bytes"] = newest.size
-    return status

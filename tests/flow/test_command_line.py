@@ -82,7 +82,7 @@ def test_without_a_prefect_server_run_starts_its_own_and_leaves_nothing_behind(
         embedded_s3.client().head_object(Bucket=bucket, Key=result["s3_key"])["ContentLength"]
         == result["bytes"]
     )
-    assert "starting its embedded server" in done.stderr
+    assert "starting an embedded Prefect server" in done.stderr
     assert "Traceback" not in done.stderr
     assert processes_that_mention(home) == []
 
