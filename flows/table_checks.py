@@ -29,13 +29,16 @@ class CheckedTable:
 class TableChecks:
     """The checks of one run, for many threads; each API's last object is looked up once.
 
+    Past dates are compared with the date before them in their series, since the newest object may be years
+    away from them; the first of a series only where it is young.
+
     Args:
         store: Has the objects of earlier runs.
     """
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._last: dict[str, StoredShape | None] = {}
+        self._last: dict[tuple[str, str], StoredShape | None] = {}
         self._lock = threading.Lock()
 
     def check(
@@ -54,7 +57,7 @@ class TableChecks:
             except StorageError as error:
                 notes.append(f"not compared with the last object: {error}")
             with self._lock:
-                self._last[api.name] = shape
+                self._last[api.name, collection.series] = shape
         found = data_findings(
             frame,
             key_columns=api.key_columns or (),
@@ -72,8 +75,10 @@ class TableChecks:
     def _last_shape(self, collection: PlannedCollection) -> StoredShape | None:
         api = collection.api
         with self._lock:
-            if api.name in self._last:
-                return self._last[api.name]
+            if (api.name, collection.series) in self._last:
+                return self._last[api.name, collection.series]
+        if collection.window and not all(request.may_be_unpublished for request in collection.requests):
+            return None
         newest = self._store.latest(api.output_folder, api.csv_prefix, "csv")
         if newest is None:
             return None
