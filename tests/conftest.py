@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from flows.sandbox.faults import FaultScript
 from flows.sandbox.isone_api import BASE_PATH, create_isone_api
 from flows.sandbox.loopback_server import LoopbackServer
 from flows.sandbox.prefect_server import EmbeddedPrefectServer, send_what_is_pending
 from flows.sandbox.s3_server import EmbeddedS3
+
+# how long an example takes says how busy the machine is
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 Found = TypeVar("Found")
 
