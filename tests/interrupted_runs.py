@@ -66,6 +66,7 @@ class InterruptedRuns:
         self._config_file = folder / "api_config.json"
         self.variables = variables
         self.apis = 0
+        self._days: list[str] = []
         self._seen: dict[str, _Stored] = {}
 
     def configure(self, apis: int, seconds_per_byte: float = 0.001, **options: Any) -> None:
@@ -86,10 +87,22 @@ class InterruptedRuns:
         self.faults.clear()
         self.faults.add("*", Fault("drip", seconds=seconds_per_byte), times=None)
 
+    def configure_days(self, first: str, last: str, seconds_per_byte: float) -> None:
+        """Make runs collect past days of one API, each a reply of about five kilobytes that drips."""
+        self.configure(apis=1, seconds_per_byte=seconds_per_byte)
+        document = json.loads(self._config_file.read_text(encoding="utf-8"))
+        document["apis"][0] |= {
+            "history_url": f"{self._api_url}/hourlylmp/da/final/day/{{start:%Y%m%d}}/location/4000",
+            "dates": {"unit": "day", "timezone": "America/New_York"},
+        }
+        self._config_file.write_text(json.dumps(document), encoding="utf-8")
+        self._days = ["--start", first, "--end", last]
+
     def start(self) -> subprocess.Popen[str]:
         """Start a run."""
+        command = [sys.executable, "-m", "flows", "run", "--config", str(self._config_file)]
         return subprocess.Popen(
-            [sys.executable, "-m", "flows", "run", "--config", str(self._config_file), "--bucket", BUCKET],
+            [*command, "--bucket", BUCKET, *self._days],
             cwd=self.folder,
             env=self._environment(),
             stdout=subprocess.DEVNULL,
@@ -130,6 +143,11 @@ class InterruptedRuns:
         assert sum(run_id == last["run_id"] for run_id, _ in stored) == self.apis
         assert self.spool.entries() == (), f"{self.spool.entries()} of {spooled} are left\n{errors}"
         return count
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys that the last look at the bucket found."""
+        return sorted(self._seen)
 
     def check_bucket(self) -> int:
         """Check that each object is whole and there once, and none has changed since; how many there are."""

@@ -65,6 +65,24 @@ def test_a_rerun_after_an_interruption_is_complete(
     eventually(lambda: not processes_that_mention(str(runs.folder)))
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_backfill_goes_on_where_it_was_interrupted(runs: InterruptedRuns, how: signal.Signals) -> None:
+    runs.configure_days("2024-01-01", "2024-01-20", seconds_per_byte=0.0002)
+    ended = runs.interrupt(lambda: eventually(lambda: len(runs.faults.requests) >= 9), how)
+    assert "Traceback" not in ended.errors
+    stored_before = runs.check_bucket()
+    waiting = runs.spool.state()["objects"]
+    asked_before = len(runs.faults.requests)
+    runs.faults.clear()
+    runs.run()
+    assert runs.check_bucket() == 20
+    assert runs.keys == [f"mix_00/mix_202401{day:02}.csv" for day in range(1, 21)]
+    # what is in the bucket, or was brought there from the spool, is not asked for again
+    assert len(runs.faults.requests) - asked_before == 20 - stored_before - waiting
+    assert runs.spool.entries() == ()
+    eventually(lambda: not processes_that_mention(str(runs.folder)))
+
+
 def test_what_was_collected_when_a_run_is_ended_is_kept(
     tmp_path: Path, prefect_server: EmbeddedPrefectServer
 ) -> None:
