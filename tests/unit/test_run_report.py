@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -155,6 +155,7 @@ printable = st.text(st.characters(exclude_categories=["C", "Z"], exclude_charact
 
 
 @given(name=printable, error=printable)
+@settings(deadline=None)
 def test_the_terminal_shows_names_and_errors_as_they_are(name: str, error: str) -> None:
     output = io.StringIO()
     failed = ApiOutcome(name, "f", "failed", "skipped", error=error)
