@@ -41,6 +41,7 @@ class _Stored:
     etag: str
     run_id: str
     api_name: str
+    dates: str
     sha256: str
 
 
@@ -161,8 +162,9 @@ class InterruptedRuns:
             metadata = found["Metadata"]
             digest = hashlib.sha256(found["Body"].read()).hexdigest()
             assert digest == metadata["sha256"], f"{key} is torn"
-            self._seen[key] = _Stored(listed[key], metadata["run-id"], metadata["api-name"], digest)
-        pairs = {(each.run_id, each.api_name) for each in self._seen.values()}
+            dates = metadata.get("window-start", "")
+            self._seen[key] = _Stored(listed[key], metadata["run-id"], metadata["api-name"], dates, digest)
+        pairs = {(each.run_id, each.api_name, each.dates) for each in self._seen.values()}
         assert len(pairs) == len(listed), "something is stored twice"
         return len(listed)
 
