@@ -24,6 +24,7 @@ from flows.run_preparation import PreparedRun
 from flows.run_progress import show_progress
 from flows.run_report import ApiOutcome, RunResults
 from flows.run_sharing import RunTicket, SharedRun, sharing
+from flows.task_runners import are_tasks_elsewhere, reaching_the_scheduler
 
 logger = logging.getLogger(__name__)
 
@@ -99,14 +100,24 @@ def _collect(
     missing = sum(found.planned - found.already_stored for found in to_collect)
     windows: dict[str, list[WindowOutcome]] = {found.api.name: [] for found in to_collect}
     with sharing(ticket, prepared, missing) as shared, ProgressArtifact() as artifact:
+        counted = 0
 
-        def look() -> None:
+        def look(ended: Sequence[PrefectFuture[Any]] = ()) -> None:
+            nonlocal counted
+            if are_tasks_elsewhere():
+                # each of those processes counts for itself
+                for future in ended[counted:]:
+                    future.wait()
+                    _count(shared, _outcomes(shared, batch_of[future.task_run_id], future))
+                counted = len(ended)
             progress = shared.windows.progress.now()
             show_progress(progress)
             artifact.show(progress)
 
         if batches:
-            futures = collect_and_store_windows.map(batches, unmapped(ticket))
+            with reaching_the_scheduler():
+                futures = collect_and_store_windows.map(batches, unmapped(ticket))
+            batch_of = {future.task_run_id: batch for batch, future in zip(batches, futures, strict=True)}
             wait_for(futures, shared.run, look)
             for batch, future in zip(batches, futures, strict=True):
                 windows[batch.api.name] += _outcomes(shared, batch, future)
@@ -121,3 +132,11 @@ def _outcomes(shared: SharedRun, batch: WindowBatch, future: PrefectFuture[Any])
     if isinstance(result, list):
         return result
     return shared.windows.failed(batch, ended_otherwise(future))
+
+
+def _count(shared: SharedRun, outcomes: Sequence[WindowOutcome]) -> None:
+    for window in outcomes:
+        outcome = window.outcome
+        shared.windows.progress.add(
+            window.units, rows=outcome.rows, size=outcome.bytes, is_failed=outcome.error is not None
+        )

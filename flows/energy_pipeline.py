@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.backfill_run import run_backfill
 from flows.flow_parameters import ApiNames, ConfigFile, EndDate, Force, S3Block, StartDate
 from flows.pipeline_run import run_pipeline
 from flows.run_report import RunResults
+from flows.task_runners import TaskRunnerOfSettings
 
 
-@flow(name="energy-pipeline", task_runner=ThreadPoolTaskRunner(max_workers=16))  # type: ignore[arg-type]
+@flow(name="energy-pipeline", task_runner=TaskRunnerOfSettings())  # type: ignore[arg-type]
 def energy_pipeline(
     apis: ApiNames = None, config_file: ConfigFile = None, s3_block: S3Block = None
 ) -> State[RunResults]:
@@ -37,7 +37,7 @@ def energy_pipeline(
     return run_pipeline(apis, config_file, s3_block)
 
 
-@flow(name="energy-pipeline-backfill", task_runner=ThreadPoolTaskRunner(max_workers=16))  # type: ignore[arg-type]
+@flow(name="energy-pipeline-backfill", task_runner=TaskRunnerOfSettings())  # type: ignore[arg-type]
 def backfill(
     start_date: StartDate,
     end_date: EndDate,
