@@ -14,6 +14,7 @@ from prefect.futures import PrefectFuture
 
 from flows.api_config import ApiConfig, ConfigError, Problem
 from flows.backfill_report import WindowOutcome, api_outcome
+from flows.backfill_splitting import collect_in_parts, publish_part
 from flows.collection_tasks import collect_and_store_windows
 from flows.missing_data import DatesToCollect, dates_to_collect
 from flows.object_store import StorageError
@@ -37,6 +38,7 @@ def run_backfill(
     s3_block: str | None,
     *,
     force: bool,
+    split_into: int = 1,
 ) -> State[RunResults]:
     """Collect and store past dates of the chosen APIs, and say how the flow run ends.
 
@@ -49,6 +51,7 @@ def run_backfill(
         config_file: The configuration, where it is not that of the settings.
         s3_block: The block to store into, where it is not that of the settings.
         force: Whether to collect also what is stored.
+        split_into: How many runs of this run's deployment share it, where it is more than one.
     """
 
     def collect(prepared: PreparedRun, ticket: RunTicket) -> list[ApiOutcome]:
@@ -57,8 +60,12 @@ def run_backfill(
         )
         for line in left_out:
             logger.warning("%s", line)
+        if split_into > 1:
+            return collect_in_parts(chosen, start_date, end_date, split_into, ticket, force=force)
         to_collect = _plan(chosen, start_date, end_date, prepared, ticket, force=force)
-        return _collect(to_collect, prepared, ticket)
+        outcomes = _collect(to_collect, prepared, ticket)
+        publish_part(outcomes)
+        return outcomes
 
     return run_reported(apis, config_file, s3_block, collect)
 

@@ -13,7 +13,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.backfill_run import run_backfill
-from flows.flow_parameters import ApiNames, ConfigFile, EndDate, Force, S3Block, StartDate
+from flows.flow_parameters import ApiNames, ConfigFile, EndDate, Force, S3Block, SplitInto, StartDate
 from flows.pipeline_run import run_pipeline
 from flows.run_report import RunResults
 from flows.task_runners import TaskRunnerOfSettings
@@ -45,6 +45,7 @@ def backfill(
     config_file: ConfigFile = None,
     s3_block: S3Block = None,
     force: Force = False,
+    split_into: SplitInto = 1,
 ) -> State[RunResults]:
     """Collect past dates of the configured APIs that are not stored yet, each as an object of its own in S3.
 
@@ -55,9 +56,11 @@ def backfill(
         config_file: Configuration to use instead of the one in the settings.
         s3_block: Name of the `S3Bucket` block to store into instead of the one in the settings.
         force: Whether to collect also what is stored.
+        split_into: How many runs share it, each taking a part of the days, of the deployment that this
+            is a run of; any worker of its work pool may take one.
 
     Returns:
         Completed when all dates are stored or empty; PartiallyCompleted when some failed; Failed
         when all failed or what was asked for is wrong. The state's data are the results.
     """
-    return run_backfill(start_date, end_date, apis, config_file, s3_block, force=force)
+    return run_backfill(start_date, end_date, apis, config_file, s3_block, force=force, split_into=split_into)

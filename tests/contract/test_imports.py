@@ -44,6 +44,7 @@ STAGES = (
     "flows.task_endings",
     "flows.task_runners",
     "flows.pipeline_run",
+    "flows.backfill_splitting",
     "flows.backfill_run",
     "flows.flow_parameters",
     "flows.energy_pipeline",
@@ -68,6 +69,7 @@ IMPORT_PREFECT = {
     "flows.shared_host_limits",
     "flows.task_runners",
     "flows.pipeline_run",
+    "flows.backfill_splitting",
     "flows.backfill_run",
     "flows.energy_pipeline",
 }

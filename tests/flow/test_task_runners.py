@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flows.api_config import ExplicitBucket, use_bucket
 from flows.integration import EnergyDataPipelineIntegration
 from flows.run_progress import Progress
 from flows.sandbox import faults
@@ -93,6 +94,24 @@ def test_a_wrong_setting_is_told_in_a_line_by_the_run(
     results = pipeline.run_full_pipeline()
     assert results["errors"] == [reason]
     assert results["pipeline_status"] == "failed"
+    assert not isone.faults.requests
+
+
+def test_a_backfill_that_no_worker_could_share_is_refused(
+    pipeline_on: PipelineOn, write_config: WriteConfig, isone: IsoneSandbox, bucket: str
+) -> None:
+    from flows.energy_pipeline import backfill
+
+    pipeline_on(Path())
+    with use_bucket(ExplicitBucket(bucket)):
+        state: Any = backfill(
+            date(2024, 1, 1),
+            date(2024, 1, 4),
+            config_file=str(write_config(lmp(isone, "LMP"))),
+            split_into=2,
+            return_state=True,
+        )
+    assert state.message.startswith("split_into: this run is of no deployment")
     assert not isone.faults.requests
 
 
