@@ -110,3 +110,51 @@ def _findings(windows: Iterable[WindowOutcome]) -> tuple[str, ...]:
     found = [f"{window.stamp}: {finding}" for window in windows for finding in window.outcome.findings]
     more = [f"and {len(found) - _SHOWN} more findings"] if len(found) > _SHOWN else []
     return (*found[:_SHOWN], *more)
+
+
+def untold_outcome(api: ApiConfig, dates: str, units: int, reason: str) -> ApiOutcome:
+    """The outcome of dates whose run does not tell what became of them: for all we know, they failed."""
+    counts = window_counts((), 0)
+    counts["planned"] = counts["failed"] = units
+    counts["failures"] = [WindowFailure(dates=dates, error=reason)] if units else []
+    return ApiOutcome(
+        api.name,
+        api.output_folder,
+        collection_status="failed" if units else "success",
+        upload_status="skipped",
+        error=reason if units else None,
+        windows=counts,
+    )
+
+
+def joined_outcome(api: ApiConfig, parts: Sequence[ApiOutcome]) -> ApiOutcome:
+    """One outcome of an API's dates that several runs have collected, a part each; in the order of time."""
+    counts = window_counts((), 0)
+    for part in parts:
+        if part.windows:
+            for name in ("planned", "already_stored", "stored", "empty", "failed", "not_tried"):
+                counts[name] += part.windows[name]
+            counts["failures"] += part.windows["failures"]
+    keys = [(part.s3_key, part.s3_uri) for part in parts if part.s3_key]
+    is_collected = all(part.collection_status == "success" for part in parts)
+    missed = counts["failed"] + counts["not_tried"]
+    failures = counts["failures"]
+    first = f", the first {failures[0]['dates']}: {failures[0]['error']}" if failures else ""
+    return ApiOutcome(
+        api_name=api.name,
+        output_folder=api.output_folder,
+        collection_status="success" if is_collected else "failed",
+        upload_status=_upload_status(parts, is_collected=is_collected),
+        s3_key=keys[-1][0] if keys else None,
+        s3_uri=keys[-1][1] if keys else None,
+        rows=sum(part.rows for part in parts),
+        columns=max((part.columns for part in parts), default=0),
+        bytes=sum(part.bytes for part in parts),
+        attempts=sum(part.attempts for part in parts),
+        error=f"{missed} of {counts['planned']} failed{first}"
+        if missed
+        else next((part.error for part in parts if part.error), None),
+        spooled_to=next((part.spooled_to for part in parts if part.spooled_to), None),
+        findings=tuple(finding for part in parts for finding in part.findings)[:_SHOWN],
+        windows=counts,
+    )

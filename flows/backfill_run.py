@@ -14,6 +14,7 @@ from prefect.futures import PrefectFuture
 
 from flows.api_config import ApiConfig, ConfigError, Problem
 from flows.backfill_report import WindowOutcome, api_outcome
+from flows.backfill_splitting import collect_in_parts, publish_part
 from flows.collection_tasks import collect_and_store_windows
 from flows.missing_data import DatesToCollect, dates_to_collect
 from flows.object_store import StorageError
@@ -24,6 +25,7 @@ from flows.run_preparation import PreparedRun
 from flows.run_progress import show_progress
 from flows.run_report import ApiOutcome, RunResults
 from flows.run_sharing import RunTicket, SharedRun, sharing
+from flows.task_runners import are_tasks_elsewhere, reaching_the_scheduler
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ def run_backfill(
     s3_block: str | None,
     *,
     force: bool,
+    split_into: int = 1,
 ) -> State[RunResults]:
     """Collect and store past dates of the chosen APIs, and say how the flow run ends.
 
@@ -48,6 +51,7 @@ def run_backfill(
         config_file: The configuration, where it is not that of the settings.
         s3_block: The block to store into, where it is not that of the settings.
         force: Whether to collect also what is stored.
+        split_into: How many runs of this run's deployment share it, where it is more than one.
     """
 
     def collect(prepared: PreparedRun, ticket: RunTicket) -> list[ApiOutcome]:
@@ -56,8 +60,12 @@ def run_backfill(
         )
         for line in left_out:
             logger.warning("%s", line)
+        if split_into > 1:
+            return collect_in_parts(chosen, start_date, end_date, split_into, ticket, force=force)
         to_collect = _plan(chosen, start_date, end_date, prepared, ticket, force=force)
-        return _collect(to_collect, prepared, ticket)
+        outcomes = _collect(to_collect, prepared, ticket)
+        publish_part(outcomes)
+        return outcomes
 
     return run_reported(apis, config_file, s3_block, collect)
 
@@ -99,14 +107,24 @@ def _collect(
     missing = sum(found.planned - found.already_stored for found in to_collect)
     windows: dict[str, list[WindowOutcome]] = {found.api.name: [] for found in to_collect}
     with sharing(ticket, prepared, missing) as shared, ProgressArtifact() as artifact:
+        counted = 0
 
-        def look() -> None:
+        def look(ended: Sequence[PrefectFuture[Any]] = ()) -> None:
+            nonlocal counted
+            if are_tasks_elsewhere():
+                # each of those processes counts for itself
+                for future in ended[counted:]:
+                    future.wait()
+                    _count(shared, _outcomes(shared, batch_of[future.task_run_id], future))
+                counted = len(ended)
             progress = shared.windows.progress.now()
             show_progress(progress)
             artifact.show(progress)
 
         if batches:
-            futures = collect_and_store_windows.map(batches, unmapped(ticket))
+            with reaching_the_scheduler():
+                futures = collect_and_store_windows.map(batches, unmapped(ticket))
+            batch_of = {future.task_run_id: batch for batch, future in zip(batches, futures, strict=True)}
             wait_for(futures, shared.run, look)
             for batch, future in zip(batches, futures, strict=True):
                 windows[batch.api.name] += _outcomes(shared, batch, future)
@@ -121,3 +139,11 @@ def _outcomes(shared: SharedRun, batch: WindowBatch, future: PrefectFuture[Any])
     if isinstance(result, list):
         return result
     return shared.windows.failed(batch, ended_otherwise(future))
+
+
+def _count(shared: SharedRun, outcomes: Sequence[WindowOutcome]) -> None:
+    for window in outcomes:
+        outcome = window.outcome
+        shared.windows.progress.add(
+            window.units, rows=outcome.rows, size=outcome.bytes, is_failed=outcome.error is not None
+        )

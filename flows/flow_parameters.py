@@ -45,3 +45,12 @@ EndDate = Annotated[date, Field(title="End date", description="The last day, inc
 Force = Annotated[
     bool, Field(title="Collect again", description="Collect also the dates that are stored already.")
 ]
+SplitInto = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=100,
+        title="Split into",
+        description="How many runs share it, each a part of the days; any worker of the pool may take one.",
+    ),
+]

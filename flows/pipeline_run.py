@@ -26,6 +26,7 @@ from flows.run_record import keep_results
 from flows.run_report import ApiOutcome, RunResults, run_results
 from flows.run_sharing import RunTicket, sharing
 from flows.task_endings import TaskEndings
+from flows.task_runners import reaching_the_scheduler, task_runner
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +61,13 @@ def run_reported(
     """
     begun = time.monotonic()
     run_id, started_at = _flow_run()
-    settings = Settings()
+    settings: Settings | None = None
     outcomes: list[ApiOutcome] = []
     errors: list[object] = []
     try:
+        settings = Settings()
+        # threads stand in for one that cannot be had, so that this run can say so
+        task_runner(settings)
         prepared = prepare_run(settings, apis, config_file, s3_block)
         names = tuple(api.name for api in prepared.apis)
         ticket = RunTicket(run_id, started_at, names, config_file, s3_block, explicit_bucket())
@@ -78,26 +82,29 @@ def run_reported(
         duration_seconds=time.monotonic() - begun,
         errors=errors,
     )
-    keep_results(settings.state_dir, results)
+    if settings:
+        keep_results(settings.state_dir, results)
     _publish(results)
     return final_state(results)
 
 
 def wait_for(
-    futures: PrefectFutureList[Any], run: PipelineRun, look: Callable[[], object] = lambda: None
+    futures: PrefectFutureList[Any],
+    run: PipelineRun,
+    look: Callable[[Sequence[PrefectFuture[Any]]], object] = lambda _: None,
 ) -> None:
     """Wait until all tasks have ended; where the run is ended from outside, keep what is collected.
 
     Args:
         futures: Of the tasks.
         run: What they share.
-        look: Called now and then meanwhile, and at the end.
+        look: Called now and then meanwhile, and at the end, with those that have ended.
     """
     endings = TaskEndings(futures)
     try:
         while not endings.wait(_LOOK_SECONDS):
-            look()
-        look()
+            look(endings.ended)
+        look(endings.ended)
         # which takes over the final states
         wait(futures)
     except BaseException as cause:
@@ -113,7 +120,8 @@ def wait_for(
 def _collect_and_store_all(prepared: PreparedRun, ticket: RunTicket) -> list[ApiOutcome]:
     collections = plan_collections(prepared.apis, run_stamp(ticket.started_at), ticket.started_at)
     with sharing(ticket, prepared) as shared:
-        futures = collect_and_store.map(collections, unmapped(ticket))
+        with reaching_the_scheduler():
+            futures = collect_and_store.map(collections, unmapped(ticket))
         wait_for(futures, shared.run)
         return [
             _outcome(shared.run, collection, future)

@@ -6,7 +6,7 @@ import contextlib
 import math
 import queue
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 # polars' handler of Ctrl-C does not wake a wait without an end
@@ -30,10 +30,15 @@ class TaskEndings:
     def __init__(self, futures: Collection[_Ending]) -> None:
         self._count = len(futures)
         # whose methods are no Python code, which an error could leave half done
-        self._ended: list[object] = []
+        self._ended: list[Any] = []
         self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
         for future in futures:
             future.add_done_callback(self._note)
+
+    @property
+    def ended(self) -> Sequence[Any]:
+        """The futures of those that have ended, in the order in which they did."""
+        return tuple(self._ended)
 
     def wait(self, seconds: float = math.inf) -> bool:
         """Wait until all have ended, or so long; whether all have."""

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flows.api_config.problems import ConfigError, Problem
@@ -39,9 +39,13 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".energy-pipeline")
     spool_dir: Path = Path(".energy-pipeline/spool")
     max_spool_mb: float = Field(default=10_000, ge=0)
+    task_runner: Literal["threads", "dask", "ray"] = "threads"
+    max_workers: int | None = Field(default=None, ge=1, le=1000)
+    dask_address: str | None = None
+    ray_address: str | None = None
 
     def __init__(self, **values: Any) -> None:
-        with _readable_env_file():
+        with _readable_env_file(), _told_in_a_line_each():
             super().__init__(**values)
 
 
@@ -83,6 +87,18 @@ def environment() -> Mapping[str, str]:
     with _readable_env_file():
         from_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     return {**from_file, **os.environ}
+
+
+@contextmanager
+def _told_in_a_line_each() -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        problems = [
+            Problem(f"ENERGY_PIPELINE_{'_'.join(map(str, wrong['loc'])).upper()}", "", wrong["msg"])
+            for wrong in error.errors(include_input=False)
+        ]
+        raise ConfigError(problems) from None
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-# names begin with their date, so that a listing can begin at one; the last look is at all of them
-_LOOK_BACK = (timedelta(days=2), timedelta(days=40), timedelta(days=400))
+# most have stored something in these days; who has not is looked for year by year
+_LOOK_BACK = (timedelta(days=2), timedelta(days=40))
+_EARLIEST_YEAR = 1900
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ def newest_object(
 ) -> ListedObject | None:
     """The object whose name has the latest date.
 
+    However much the bucket holds, a few pages are listed, and one more for each year gone by
+    without an object.
+
     Args:
         client: Asks the bucket.
         bucket: Its name.
@@ -40,18 +44,39 @@ def newest_object(
     own_name = re.compile(
         re.escape(prefix) + r"([0-9]{4,}(?:_[0-9]{6}(?![0-9]))?)(?:_[0-9]+)*\." + (extension or "[a-z]+")
     )
-    starts = [prefix + (now.astimezone(UTC) - back).strftime("%Y%m%d") for back in _LOOK_BACK]
-    for start_after in (*starts, ""):
+
+    def newest_of(dates: str, after: str = "") -> ListedObject | None:
         newest: tuple[tuple[str, datetime], ListedObject] | None = None
-        for listed in listed_objects(client, bucket, prefix, start_after):
+        for listed in listed_objects(client, bucket, prefix + dates, prefix + after):
             name = own_name.fullmatch(listed.key)
             if name:
                 rank = (name.group(1), listed.last_modified)
                 if newest is None or rank >= newest[0]:
                     newest = (rank, listed)
-        if newest:
-            return newest[1]
-    return None
+        return newest[1] if newest else None
+
+    found = (newest_of(dates, after) for dates, after in _looks(client, bucket, prefix, now))
+    return next((newest for newest in found if newest), None)
+
+
+def _looks(client: S3Client, bucket: str, prefix: str, now: datetime) -> Iterator[tuple[str, str]]:
+    """How dates begin, and which they come after, from the latest on."""
+    # a day that has begun elsewhere may be of the next year
+    latest_year = now.astimezone(UTC).year + 1
+    for back in _LOOK_BACK:
+        start = now.astimezone(UTC) - back
+        for year in range(latest_year, start.year - 1, -1):
+            yield f"{year}", f"{start:%Y%m%d}"
+    first = next(listed_objects(client, bucket, prefix, prefix), None)
+    # in the order of keys, none has a date before that
+    earliest = first.key[len(prefix) :][:4] if first else f"{latest_year + 1}"
+    for year in range(latest_year, _EARLIEST_YEAR - 1, -1):
+        if f"{year}" < earliest:
+            return
+        if next(listed_objects(client, bucket, f"{prefix}{year}", ""), None):
+            # what is dated by its year alone comes before its months
+            yield from ((f"{year}{month:02}", "") for month in range(12, 0, -1))
+            yield f"{year}", ""
 
 
 def listed_objects(client: S3Client, bucket: str, prefix: str, start_after: str) -> Iterator[ListedObject]:

@@ -13,10 +13,12 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.client.schemas.objects import FlowRun
 from prefect_aws import S3Bucket
 
 from blocks.api_credentials import ApiCredentials
+from flows.sandbox import faults
 from flows.sandbox.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import PASSWORD, REPOSITORY, USERNAME, IsoneSandbox, eventually
@@ -73,6 +75,68 @@ def worker(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.mark.usefixtures("prefect_client")
+def test_workers_of_one_pool_share_a_backfill_and_no_day_is_asked_for_twice(
+    command: Command,
+    worker: Callable[[Mapping[str, str]], None],
+    isone: IsoneSandbox,
+    write_config: Callable[..., Path],
+    embedded_s3: EmbeddedS3,
+    bucket: str,
+    tmp_path: Path,
+) -> None:
+    prices = "hourlylmp/da/final"
+    config_file = write_config(
+        isone.api(
+            "Hub LMP",
+            f"{prices}/current",
+            history_url=f"{isone.url}/{prices}/day/{{start:%Y%m%d}}/location/4000",
+            dates={"unit": "day", "timezone": "America/New_York"},
+        )
+    )
+    isone.faults.add("*/day/20240104/*", faults.status(400), times=None)
+    settings = {
+        "ENERGY_PIPELINE_CONFIG_FILE": str(config_file),
+        "ENERGY_PIPELINE_S3_BLOCK": "not-registered",
+        "ENERGY_PIPELINE_S3_BUCKET": bucket,
+        "ENERGY_PIPELINE_STATE_DIR": str(tmp_path / "state"),
+        "ENERGY_PIPELINE_SPOOL_DIR": str(tmp_path / "spool"),
+    }
+    command("prefect", "--no-prompt", "deploy", "--all", **settings)
+    days = {"start_date": "2024-01-01", "end_date": "2024-01-10"}
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name("energy-pipeline-backfill/on-demand")
+        run = client.create_flow_run_from_deployment(deployment.id, parameters={**days, "split_into": 2})
+    worker(settings)
+    worker(settings)
+
+    finished = ended_run(run.id)
+    assert finished.state is not None
+    # some of its days went through, and the API is not complete
+    assert (finished.state.name, finished.state.message) == (
+        "PartiallyCompleted",
+        "0 of 1 APIs stored or empty; failed: Hub LMP",
+    )
+    asked = sorted(seen.path.split("/day/")[1][:8] for seen in isone.faults.requests)
+    assert asked == [f"202401{day:02}" for day in range(1, 11)]
+    listed = embedded_s3.client().list_objects_v2(Bucket=bucket)["Contents"]
+    assert len(listed) == 9
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(limit=200)
+        report = client.read_artifacts(
+            artifact_filter=ArtifactFilter(
+                flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]),
+                key=ArtifactFilterKey(any_=["energy-pipeline-report"]),
+            )
+        )
+    parts = [each for each in runs if each.deployment_id == deployment.id and each.id != run.id]
+    assert sorted((each.parameters["start_date"], each.parameters["end_date"]) for each in parts) == [
+        ("2024-01-01", "2024-01-05"),
+        ("2024-01-06", "2024-01-10"),
+    ]
+    assert "1 of 10 failed, the first 20240104: HTTP 400" in str(report[0].data)
 
 
 def ended_run(run_id: UUID) -> FlowRun:
