@@ -62,14 +62,18 @@ def newest_object(
 def _looks(client: S3Client, bucket: str, prefix: str, now: datetime) -> Iterator[tuple[str, str]]:
     """How dates begin, and which they come after, from the latest on."""
     # a day that has begun elsewhere may be of the next year
-    latest_year = now.astimezone(UTC).year + 1
+    latest_year = (now.astimezone(UTC) + timedelta(days=1)).year
+    earliest = ""
     for back in _LOOK_BACK:
         start = now.astimezone(UTC) - back
         for year in range(latest_year, start.year - 1, -1):
             yield f"{year}", f"{start:%Y%m%d}"
-    first = next(listed_objects(client, bucket, prefix, prefix), None)
-    # in the order of keys, none has a date before that
-    earliest = first.key[len(prefix) :][:4] if first else f"{latest_year + 1}"
+        if not earliest:
+            first = next(listed_objects(client, bucket, prefix, prefix), None)
+            if first is None:
+                return
+            # in the order of keys, none has a date before that
+            earliest = first.key[len(prefix) :][:4]
     for year in range(latest_year, _EARLIEST_YEAR - 1, -1):
         if f"{year}" < earliest:
             return
