@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from flows.sandbox.isone_api import BASE_PATH, create_isone_api
 from flows.sandbox.loopback_server import LoopbackServer
 from flows.sandbox.s3_server import EmbeddedS3
 
-BUCKET = "interrupted"
 _USERNAME, _PASSWORD = "sandbox-user", "sandbox-password"
 _MAX_SPOOL_BYTES = 10**9
 
@@ -53,14 +53,22 @@ class InterruptedRuns:
         faults: Of the API.
         api_url: Of the API.
         s3: The server with the bucket.
+        bucket: Where they store, and nothing else does.
         variables: Further environment, e.g. of a Prefect server.
     """
 
     def __init__(
-        self, folder: Path, faults: FaultScript, api_url: str, s3: EmbeddedS3, variables: dict[str, str]
+        self,
+        folder: Path,
+        faults: FaultScript,
+        api_url: str,
+        s3: EmbeddedS3,
+        bucket: str,
+        variables: dict[str, str],
     ) -> None:
         self.faults = faults
         self.s3 = s3
+        self._bucket = bucket
         self.folder = folder
         self._api_url = api_url
         self.spool = Spool(folder / ".energy-pipeline" / "spool", _MAX_SPOOL_BYTES)
@@ -103,7 +111,7 @@ class InterruptedRuns:
         """Start a run."""
         command = [sys.executable, "-m", "flows", "run", "--config", str(self._config_file)]
         return subprocess.Popen(
-            [*command, "--bucket", BUCKET, *self._days],
+            [*command, "--bucket", self._bucket, *self._days],
             cwd=self.folder,
             env=self._environment(),
             stdout=subprocess.DEVNULL,
@@ -153,12 +161,12 @@ class InterruptedRuns:
     def check_bucket(self) -> int:
         """Check that each object is whole and there once, and none has changed since; how many there are."""
         client = self.s3.client()
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
         listed = {entry["Key"]: entry["ETag"] for page in pages for entry in page.get("Contents", [])}
         for key, seen in self._seen.items():
             assert listed[key] == seen.etag, f"{key} was overwritten or is gone"
         for key in listed.keys() - self._seen.keys():
-            found = client.get_object(Bucket=BUCKET, Key=key)
+            found = client.get_object(Bucket=self._bucket, Key=key)
             metadata = found["Metadata"]
             digest = hashlib.sha256(found["Body"].read()).hexdigest()
             assert digest == metadata["sha256"], f"{key} is torn"
@@ -184,12 +192,13 @@ class InterruptedRuns:
 
 
 @contextmanager
-def interrupted_runs(folder: Path, **variables: str) -> Iterator[InterruptedRuns]:
-    """Runs on an API and an S3 server of their own."""
+def interrupted_runs(folder: Path, s3: EmbeddedS3, **variables: str) -> Iterator[InterruptedRuns]:
+    """Runs on an API of their own, into a new bucket."""
     faults = FaultScript()
     app = create_isone_api(username=_USERNAME, password=_PASSWORD, faults=faults)
-    with LoopbackServer(app) as server, EmbeddedS3(folder / "s3") as s3:
-        s3.create_bucket(BUCKET)
+    with LoopbackServer(app) as server:
+        bucket = f"interrupted-{uuid.uuid4().hex[:12]}"
+        s3.create_bucket(bucket)
         work = folder / "work"
         work.mkdir()
-        yield InterruptedRuns(work, faults, server.base_url + BASE_PATH, s3, variables)
+        yield InterruptedRuns(work, faults, server.base_url + BASE_PATH, s3, bucket, variables)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import eventually
 from tests.flow.processes import processes_that_mention
 from tests.interrupted_runs import interrupted_runs
@@ -30,7 +31,8 @@ def run_interruption(rounds: int) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPrefectServer(Path(folder) / "server") as server,
-        interrupted_runs(Path(folder), **server.client_settings) as runs,
+        EmbeddedS3(Path(folder) / "s3") as s3,
+        interrupted_runs(Path(folder), s3, **server.client_settings) as runs,
     ):
         runs.configure(_APIS)
         begun = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -141,13 +142,10 @@ def test_no_import_runs_in_a_circle() -> None:
         for module, file in modules().items()
     }
 
-    def visit(module: str, path: tuple[str, ...]) -> None:
-        assert module not in path, " -> ".join((*path, module))
-        for imported in graph[module]:
-            visit(imported, (*path, module))
-
-    for module in graph:
-        visit(module, ())
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
 @pytest.mark.parametrize("module", sorted(set(modules()) - IMPORT_PREFECT))

@@ -18,6 +18,8 @@ from prefect.settings import (
 
 from flows.integration import EnergyDataPipelineIntegration
 from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.sandbox.s3_server import EmbeddedS3
+from tests.interrupted_runs import InterruptedRuns, interrupted_runs
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -64,3 +66,12 @@ def run_command(aws_environment: None, tmp_path: Path) -> RunCommand:
 def on_prefect_server(prefect_server: EmbeddedPrefectServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in prefect_server.client_settings.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def runs(
+    tmp_path: Path, embedded_s3: EmbeddedS3, prefect_server: EmbeddedPrefectServer
+) -> Iterator[InterruptedRuns]:
+    """Runs of slow APIs, in processes that a test may end."""
+    with interrupted_runs(tmp_path, embedded_s3, **prefect_server.client_settings) as found:
+        yield found

@@ -68,11 +68,12 @@ def test_without_a_prefect_server_run_starts_its_own_and_leaves_nothing_behind(
     embedded_s3: EmbeddedS3,
     bucket: str,
     tmp_path: Path,
+    new_prefect_home: Callable[[Path], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     config_file = write_config(isone.api("Fuel Mix", "genfuelmix/current"))
-    home = str(tmp_path / "prefect-home")
+    home = str(new_prefect_home(tmp_path / "prefect-home"))
     done = run_command(
         "run", "--config", config_file, "--json", PREFECT_HOME=home, ENERGY_PIPELINE_S3_BUCKET=bucket
     )

@@ -28,8 +28,11 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def start_demo(tmp_path: Path, environment: dict[str, str]) -> Iterator[StartDemo]:
-    """Starts the demo; one that a failed test leaves behind is killed."""
+def start_demo(
+    tmp_path: Path, environment: dict[str, str], new_prefect_home: Callable[[Path], Path]
+) -> Iterator[StartDemo]:
+    """Starts the demo, not for the first time; one that a failed test leaves behind is killed."""
+    new_prefect_home(tmp_path / ".energy-pipeline" / "prefect")
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*options: str, stdout: Path, stderr: Path) -> subprocess.Popen[bytes]:

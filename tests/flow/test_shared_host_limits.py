@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 
 from flows.api_config import ApiConfig
-from flows.sandbox.prefect_server import EmbeddedPrefectServer
 from flows.shared_host_limits import shared_places
-from tests.interrupted_runs import InterruptedRuns, interrupted_runs
+from tests.interrupted_runs import InterruptedRuns
 
 HOST = "127.0.0.1"
-
-
-@pytest.fixture
-def runs(tmp_path: Path, prefect_server: EmbeddedPrefectServer) -> Iterator[InterruptedRuns]:
-    with interrupted_runs(tmp_path, **prefect_server.client_settings) as found:
-        yield found
 
 
 @pytest.fixture
