@@ -28,7 +28,7 @@ from flows.command_parts import (
     refusing_wrong_configuration,
     say,
 )
-from flows.process_memory import give_freed_memory_back
+from flows.process_memory import give_freed_memory_back, loading_modules
 
 app = typer.Typer(
     name="energy-pipeline",
@@ -77,9 +77,10 @@ def run(
     else:
         from flows.sandbox.prefect_server import serving_prefect
 
-        with waiting("loading Prefect"):
-            import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
-        with serving_prefect(waiting):
+        with serving_prefect(waiting) as wait_for_server:
+            with waiting("loading Prefect"), loading_modules():
+                import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
+            wait_for_server()
             if days:
                 from flows.terminal_progress import progress_bar
 
@@ -116,6 +117,8 @@ def validate(
 
         prepare_prefect()
         with waiting("asking the APIs and the bucket"):
+            with loading_modules():
+                import flows.access_probe  # noqa: F401 - and Prefect with it
             report = pipeline.probe_access()
     else:
         report = pipeline.validate_configuration()
@@ -174,6 +177,8 @@ def status(
     from flows.terminal_report import print_status
 
     prepare_prefect()
+    with loading_modules():
+        import flows.pipeline_status  # noqa: F401 - and Prefect with it
     with refusing_wrong_configuration():
         report = pipeline_for(config, bucket, profile, region).get_pipeline_status()
     if as_json:

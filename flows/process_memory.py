@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def give_freed_memory_back() -> None:
@@ -12,3 +15,18 @@ def give_freed_memory_back() -> None:
     is imported, whose allocator reads the variable as it is loaded; what the user has set goes first.
     """
     os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:200,muzzy_decay_ms:0")
+
+
+@contextmanager
+def loading_modules() -> Iterator[None]:
+    """Look for no garbage meanwhile, nor ever again in what has been loaded by its end.
+
+    Loading Prefect makes half a million objects that stay, which Python looks through again and again: a
+    quarter of the CPU of a run of four small APIs.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.api_config import SHIPPED_CONFIG_FILE
+from flows.process_memory import loading_modules
 from flows.run_report import RunResults
 from flows.sandbox.isone_api import create_isone_api
 from flows.sandbox.loopback_server import LoopbackServer
@@ -55,7 +56,7 @@ def run_demo(*, keep_ui: bool) -> int:
         isone = started.enter_context(LoopbackServer(create_isone_api(username=username, password=password)))
         # Prefect reads its variables when it is imported
         os.environ.update(prefect_server.client_settings)
-        with waiting("importing Prefect"):
+        with waiting("importing Prefect"), loading_modules():
             import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
             from flows.integration import EnergyDataPipelineIntegration
         with waiting("starting the embedded S3 server"):

@@ -13,13 +13,19 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Self
 
+from flows.process_memory import loading_modules
 from flows.sandbox.child_process import ChildProcess
 
 _DRAIN_SECONDS = 10
+# no garbage is looked for in what is loaded, which stays: a tenth of the time until it answers
 _SERVE = """
-import socket, sys, uvicorn
-app = "prefect.server.api.server:create_app"
-config = uvicorn.Config(app, factory=True, log_level="warning", lifespan="on")
+import gc, socket, sys
+gc.disable()
+import uvicorn
+from prefect.server.api.server import create_app
+gc.freeze()
+gc.enable()
+config = uvicorn.Config(create_app, factory=True, log_level="warning", lifespan="on")
 uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 """
 
@@ -34,7 +40,7 @@ def send_what_is_pending() -> None:
 
 
 @contextmanager
-def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> Iterator[None]:
+def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> Iterator[Callable[[], None]]:
     """Serve Prefect to this process where its settings name no server.
 
     As Prefect's own temporary server it works on the database of the user's settings; unlike that
@@ -42,20 +48,27 @@ def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> I
 
     Args:
         waiting: Tells what is being waited for, while it is entered.
+
+    Yields:
+        What waits until the server answers, so that something else is done while it starts.
     """
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+    with loading_modules():
+        from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
     if PREFECT_API_URL.value():
-        yield
+        yield lambda: None
         return
     with tempfile.TemporaryDirectory(prefix="energy-pipeline-", ignore_cleanup_errors=True) as folder:
         server = EmbeddedPrefectServer(PREFECT_HOME.value(), folder=Path(folder), inherits_settings=True)
-        try:
+
+        def wait_until_ready() -> None:
             with waiting("starting an embedded Prefect server (PREFECT_API_URL is not set)"):
-                server.start()
                 server.wait_until_ready()
+
+        try:
+            server.start()
             with temporary_settings({PREFECT_API_URL: server.api_url}):
-                yield
+                yield wait_until_ready
                 send_what_is_pending()
         finally:
             server.stop()

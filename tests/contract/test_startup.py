@@ -57,6 +57,20 @@ def test_nothing_heavy_is_loaded_to_validate_or_to_help(
     assert not loaded & HEAVY
 
 
+def test_what_collects_and_serves_is_not_loaded_to_show_the_status(tmp_path: Path) -> None:
+    # nothing listens there: the bucket cannot be asked, which the status says
+    bucket = ["--bucket", "any", "--config", str(SHIPPED_CONFIG_FILE)]
+    script = (
+        "import os\nos.environ |= {'AWS_ENDPOINT_URL_S3': 'http://127.0.0.1:1', 'AWS_MAX_ATTEMPTS': '1'}\n"
+        f"sys.argv = ['energy-pipeline', 'status', *{bucket!r}]\nfrom flows.__main__ import main\nmain()\n"
+    )
+    exit_code, loaded, output = loaded_by(script, tmp_path)
+    assert exit_code == 1, output
+    assert "Fuel Mix" in output
+    assert "boto3" in loaded
+    assert not loaded & {"polars", "msgspec", "fastapi", "uvicorn", "sqlalchemy"}
+
+
 @pytest.mark.parametrize(
     "stage",
     [
