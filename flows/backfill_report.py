@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flows.api_config import ApiConfig
-from flows.run_report import ApiOutcome, UploadStatus, WindowCounts, WindowFailure
+from flows.run_report import ApiOutcome, UploadStatus, WindowCounts, WindowFailure, joined_windows
 
 # a year that fails is told by its first days, not in 365 lines
 _SHOWN = 20
@@ -129,12 +129,7 @@ def untold_outcome(api: ApiConfig, dates: str, units: int, reason: str) -> ApiOu
 
 def joined_outcome(api: ApiConfig, parts: Sequence[ApiOutcome]) -> ApiOutcome:
     """One outcome of an API's dates that several runs have collected, a part each; in the order of time."""
-    counts = window_counts((), 0)
-    for part in parts:
-        if part.windows:
-            for name in ("planned", "already_stored", "stored", "empty", "failed", "not_tried"):
-                counts[name] += part.windows[name]
-            counts["failures"] += part.windows["failures"]
+    counts = joined_windows(part.windows for part in parts if part.windows)
     keys = [(part.s3_key, part.s3_uri) for part in parts if part.s3_key]
     is_collected = all(part.collection_status == "success" for part in parts)
     missed = counts["failed"] + counts["not_tried"]

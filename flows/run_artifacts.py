@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.run_report import ApiResult, RunResults, windows_text
+from flows.run_report import ApiResult, RunResults, done_text, windows_text
 
 STATISTICS_KEY = "energy-pipeline-statistics"
 REPORT_KEY = "energy-pipeline-report"
@@ -39,9 +39,8 @@ def headline(results: RunResults) -> str:
     """The run in one line: what went through, and which APIs did not."""
     if results["errors"]:
         return "; ".join(results["errors"])
-    total, done = results["statistics"]["total_apis"], results["summary"]["successful_end_to_end"]
     failed = [result["api_name"] for result in results["results"] if result["error"]]
-    return f"{done} of {total} APIs stored or empty" + (f"; failed: {', '.join(failed)}" if failed else "")
+    return done_text(results) + (f"; failed: {', '.join(failed)}" if failed else "")
 
 
 def statistics_table(results: RunResults) -> list[dict[str, Any]]:

@@ -217,6 +217,24 @@ def _rate(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
+def done_text(results: RunResults) -> str:
+    """How much of a run went through, in words; where dates were asked for, those of all APIs together."""
+    done, total = results["summary"]["successful_end_to_end"], results["statistics"]["total_apis"]
+    told = f"{done} of {total} APIs stored or empty"
+    windows = [result["windows"] for result in results["results"] if "windows" in result]
+    return f"{told}; dates: {windows_text(joined_windows(windows))}" if windows else told
+
+
+def joined_windows(several: Iterable[WindowCounts]) -> WindowCounts:
+    """The dates of several APIs, or of several parts of one, as if they were of one."""
+    joined = WindowCounts(planned=0, already_stored=0, stored=0, empty=0, failed=0, not_tried=0, failures=[])
+    for windows in several:
+        for name in ("planned", "already_stored", "stored", "empty", "failed", "not_tried"):
+            joined[name] += windows[name]
+        joined["failures"] += windows["failures"]
+    return joined
+
+
 def windows_text(windows: WindowCounts) -> str:
     """What became of the dates that were asked for, in words: `2 of 5 stored, 3 of 5 were stored before`."""
     words = {

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.run_report import ApiResult, RunResults, windows_text
+from flows.run_report import ApiResult, RunResults, done_text, windows_text
 
 if TYPE_CHECKING:
     from flows.pipeline_status import ApiStatus, PipelineStatus
@@ -54,10 +54,9 @@ def print_results(results: RunResults, console: Console | None = None) -> None:
     console.print(table)
     for result in results["results"]:
         _print_outcome(result, console)
-    statistics, summary = results["statistics"], results["summary"]
-    done = f"{summary['successful_end_to_end']} of {statistics['total_apis']} APIs stored or empty"
+    summary = results["summary"]
     console.print(
-        f"{results['pipeline_status']}: {done} in {results['duration_seconds']:.1f} s; "
+        f"{results['pipeline_status']}: {done_text(results)} in {results['duration_seconds']:.1f} s; "
         f"collected {summary['collection_success_rate']:.0%}, uploaded {summary['upload_success_rate']:.0%}",
         highlight=False,
         soft_wrap=True,

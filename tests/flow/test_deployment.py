@@ -117,7 +117,7 @@ def test_workers_of_one_pool_share_a_backfill_and_no_day_is_asked_for_twice(
     # some of its days went through, and the API is not complete
     assert (finished.state.name, finished.state.message) == (
         "PartiallyCompleted",
-        "0 of 1 APIs stored or empty; failed: Hub LMP",
+        "0 of 1 APIs stored or empty; dates: 9 of 10 stored, 1 of 10 failed; failed: Hub LMP",
     )
     asked = sorted(seen.path.split("/day/")[1][:8] for seen in isone.faults.requests)
     assert asked == [f"202401{day:02}" for day in range(1, 11)]

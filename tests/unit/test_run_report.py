@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from flows.run_artifacts import final_state, report_markdown, statistics_table
-from flows.run_report import ApiOutcome, RunResults, run_results, verdict
+from flows.run_report import ApiOutcome, RunResults, done_text, joined_windows, run_results, verdict
 from flows.terminal_report import print_results
 
 collected = st.builds(
@@ -165,3 +165,18 @@ def test_the_terminal_shows_names_and_errors_as_they_are(name: str, error: str) 
     assert f"{name}: {error}" in lines
     assert f"{name}: s3://bucket/f/p_[1].csv" in lines
     assert "completed: 1 of 2 APIs stored or empty in 1.5 s; collected 50%, uploaded 100%" in lines
+
+
+def test_dates_of_all_apis_are_told_together() -> None:
+    def collected(api: str, **counts: int) -> ApiOutcome:
+        windows = joined_windows([])
+        for name, count in {**counts, "planned": sum(counts.values())}.items():
+            windows[name] += count  # type: ignore[literal-required]
+        error = "1 of 3 failed" if windows["failed"] else None
+        return ApiOutcome(api, "f", "failed" if error else "success", "skipped", error=error, windows=windows)
+
+    results = results_of(collected("a", stored=2, failed=1), collected("b", already_stored=3))
+    assert done_text(results) == (
+        "1 of 2 APIs stored or empty; dates: 2 of 6 stored, 3 of 6 were stored before, 1 of 6 failed"
+    )
+    assert done_text(results_of(ApiOutcome("a", "f", "success", "success"))) == "1 of 1 APIs stored or empty"
