@@ -13,6 +13,7 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.client.schemas.objects import FlowRun
 from prefect_aws import S3Bucket
@@ -49,10 +50,11 @@ def command(prefect_server: EmbeddedPrefectServer, aws_environment: None) -> Com
 
 @pytest.fixture
 def worker(
-    prefect_server: EmbeddedPrefectServer, command: Command, tmp_path: Path
+    prefect_server: EmbeddedPrefectServer, prefect_client: None, tmp_path: Path
 ) -> Iterator[Callable[[Mapping[str, str]], None]]:
     """Starts a process worker of pool `energy` in a folder that is not the checkout."""
-    command("prefect", "work-pool", "create", "energy", "--type", "process", "--overwrite")
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name="energy", type="process"), overwrite=True)
     started: list[subprocess.Popen[bytes]] = []
 
     def start(variables: Mapping[str, str]) -> None:
