@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -26,6 +26,11 @@ class CollectedTable:
     payloads: tuple[Payload, ...] = field(repr=False)
     table: Table = field(repr=False)
 
+    @property
+    def is_unpublished(self) -> bool:
+        """Whether it is empty since all that was asked for is still to come."""
+        return all(payload.is_unpublished for payload in self.payloads)
+
 
 def collect_table(
     collection: PlannedCollection,
@@ -40,7 +45,7 @@ def collect_table(
         tabulating: Entered while the replies are tabulated, to bound how many are at once.
 
     Raises:
-        CollectionError: Where a request got no usable reply.
+        CollectionError: Where a request got no usable reply, or only some of the data is published yet.
         PayloadError: Where the replies are no table.
     """
     try:
@@ -50,6 +55,7 @@ def collect_table(
         raise CollectionError(collector.redact(str(error)), ends_api=error.ends_api) from None
     parts = [part for _, part in collected]
     payloads = tuple(payload for payload, _ in collected)
+    _refuse_what_is_partly_published(collected)
     try:
         with tabulating or nullcontext():
             table = tabulate(parts, layout_of(collection.api))
@@ -72,6 +78,18 @@ def layout_of(api: ApiConfig) -> Layout:
         skip_rows=api.skip_rows,
         max_bytes=int(api.max_response_mb * 1e6),
     )
+
+
+def _refuse_what_is_partly_published(collected: Sequence[tuple[Payload, Part]]) -> None:
+    """A table without what is still to come would be stored as if it were all."""
+    missing = [(payload, part) for payload, part in collected if payload.is_unpublished]
+    if missing and len(missing) < len(collected):
+        payload, part = missing[0]
+        what = ", ".join(f"{name} {label}" for name, label in part.labels) or "a page"
+        raise CollectionError(
+            f"HTTP 404 from {payload.source_url}: {what} is not published yet, while the rest is; "
+            "nothing is stored of these dates, which the next backfill asks for again"
+        )
 
 
 def _collect(collection: PlannedCollection, collector: HttpCollector) -> Iterator[tuple[Payload, Part]]:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flows.api_config import ApiConfig
-from flows.run_report import ApiOutcome, UploadStatus, WindowCounts, WindowFailure, joined_windows
+from flows.run_report import ApiOutcome, UploadStatus
+from flows.window_counts import WindowCounts, WindowFailure, joined_windows
 
 # a year that fails is told by its first days, not in 365 lines
 _SHOWN = 20
+_UP_TO = ".."
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,17 @@ def window_counts(windows: Iterable[WindowOutcome], already_stored: int) -> Wind
         else:
             counts["empty"] += window.units
         if outcome.error:
-            counts["failures"].append(WindowFailure(dates=window.stamp, error=outcome.error))
+            _add_failure(counts["failures"], window.stamp, outcome.error)
     return counts
+
+
+def _add_failure(failures: list[WindowFailure], stamp: str, error: str) -> None:
+    """Tell a failure, and dates that follow one another and fail alike as one."""
+    if failures and failures[-1]["error"] == error:
+        first = failures[-1]["dates"].partition(_UP_TO)[0]
+        failures[-1] = WindowFailure(dates=f"{first}{_UP_TO}{stamp}", error=error)
+    else:
+        failures.append(WindowFailure(dates=stamp, error=error))
 
 
 def _upload_status(outcomes: Iterable[ApiOutcome], *, is_collected: bool) -> UploadStatus:
@@ -107,9 +118,14 @@ def _error(failed: Sequence[WindowOutcome], counts: WindowCounts) -> str:
 
 
 def _findings(windows: Iterable[WindowOutcome]) -> tuple[str, ...]:
-    found = [f"{window.stamp}: {finding}" for window in windows for finding in window.outcome.findings]
-    more = [f"and {len(found) - _SHOWN} more findings"] if len(found) > _SHOWN else []
-    return (*found[:_SHOWN], *more)
+    return _first_of(
+        [f"{window.stamp}: {finding}" for window in windows for finding in window.outcome.findings]
+    )
+
+
+def _first_of(findings: Sequence[str]) -> tuple[str, ...]:
+    more = [f"and {len(findings) - _SHOWN} more findings"] if len(findings) > _SHOWN else []
+    return (*findings[:_SHOWN], *more)
 
 
 def untold_outcome(api: ApiConfig, dates: str, units: int, reason: str) -> ApiOutcome:
@@ -150,6 +166,6 @@ def joined_outcome(api: ApiConfig, parts: Sequence[ApiOutcome]) -> ApiOutcome:
         if missed
         else next((part.error for part in parts if part.error), None),
         spooled_to=next((part.spooled_to for part in parts if part.spooled_to), None),
-        findings=tuple(finding for part in parts for finding in part.findings)[:_SHOWN],
+        findings=_first_of([finding for part in parts for finding in part.findings]),
         windows=counts,
     )

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import date
+from itertools import zip_longest
 from typing import Any
 
 from prefect import unmapped
@@ -26,6 +27,7 @@ from flows.run_progress import show_progress
 from flows.run_report import ApiOutcome, RunResults
 from flows.run_sharing import RunTicket, SharedRun, sharing
 from flows.task_runners import are_tasks_elsewhere, reaching_the_scheduler
+from flows.window_counts import joined_windows
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +64,15 @@ def run_backfill(
             logger.warning("%s", line)
         if split_into > 1:
             return collect_in_parts(chosen, start_date, end_date, split_into, ticket, force=force)
-        to_collect = _plan(chosen, start_date, end_date, prepared, ticket, force=force)
-        outcomes = _collect(to_collect, prepared, ticket)
+        try:
+            to_collect = _plan(chosen, start_date, end_date, prepared, ticket, force=force)
+        except StorageError as error:
+            # what is wrong with the settings refuses the run; what may pass is its failure
+            if not error.retryable:
+                raise ConfigError([Problem("S3 bucket", "", str(error))]) from None
+            outcomes = [_unplanned(api, error) for api in chosen]
+        else:
+            outcomes = _collect(to_collect, prepared, ticket)
         publish_part(outcomes)
         return outcomes
 
@@ -81,16 +90,13 @@ def _plan(
 ) -> list[DatesToCollect]:
     planned = []
     for api in apis:
-        try:
-            found = dates_to_collect(api, first, last, ticket.started_at, prepared.store, force=force)
-        except StorageError as error:
-            # without it everything would be collected, and then not be stored
-            raise ConfigError([Problem("S3 bucket", "", str(error))]) from None
+        # where the bucket does not tell, everything would be collected, and then not be stored
+        found = dates_to_collect(api, first, last, ticket.started_at, prepared.store, force=force)
         unit = api.dates.unit if api.dates else "day"
         logger.info(
             "%s: %d of %d %ss are to be collected, in %d requests or more",
             api.name,
-            found.planned - found.already_stored,
+            found.missing,
             found.planned,
             unit,
             len(found.windows),
@@ -99,12 +105,21 @@ def _plan(
     return planned
 
 
+def _unplanned(api: ApiConfig, error: StorageError) -> ApiOutcome:
+    reason = f"no dates were collected, since what is stored could not be asked: {error}"
+    return ApiOutcome(
+        api.name, api.output_folder, "failed", "skipped", error=reason, windows=joined_windows(())
+    )
+
+
 def _collect(
     to_collect: Sequence[DatesToCollect], prepared: PreparedRun, ticket: RunTicket
 ) -> list[ApiOutcome]:
     begun = time.monotonic()
-    batches = [batch for found in to_collect for batch in batches_of(found.api, found.windows)]
-    missing = sum(found.planned - found.already_stored for found in to_collect)
+    # by turns, so that an API that is asked slowly does not keep the others waiting
+    turns = zip_longest(*(batches_of(found.api, found.windows) for found in to_collect))
+    batches = [batch for turn in turns for batch in turn if batch]
+    missing = sum(found.missing for found in to_collect)
     windows: dict[str, list[WindowOutcome]] = {found.api.name: [] for found in to_collect}
     with sharing(ticket, prepared, missing) as shared, ProgressArtifact() as artifact:
         counted = 0

@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.deployments import run_deployment
-from prefect.exceptions import PrefectException
+from prefect.exceptions import ObjectNotFound, PrefectException
 
 from flows.api_config import ApiConfig, ConfigError, Problem
 from flows.backfill_report import joined_outcome, untold_outcome
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 PART_KEY = "energy-pipeline-backfill-part"
 _LOOK_SECONDS = 2.0
+_TELL_SECONDS = 60.0
 # of each API: the report of a part is kept in Prefect's database
 _TOLD_FAILURES = 500
 
@@ -116,6 +117,8 @@ def _started(deployment: UUID, parameters: dict[str, Any]) -> FlowRun:
 def _ended(runs: Sequence[FlowRun]) -> list[FlowRun]:
     """The runs once all have ended, however long a worker has other things to do."""
     ended: dict[UUID, FlowRun] = {}
+    begun = told = time.monotonic()
+    is_any_started = False
     with get_client(sync_client=True) as client:
         while len(ended) < len(runs):
             for started in runs:
@@ -123,6 +126,10 @@ def _ended(runs: Sequence[FlowRun]) -> list[FlowRun]:
                     continue
                 try:
                     run = client.read_flow_run(started.id)
+                except ObjectNotFound:
+                    logger.warning("%s was deleted", started.name)
+                    ended[started.id] = started
+                    continue
                 except (PrefectException, httpx.HTTPError) as error:
                     logger.warning("Prefect does not say how %s is getting on: %s", started.name, error)
                     continue
@@ -131,6 +138,15 @@ def _ended(runs: Sequence[FlowRun]) -> list[FlowRun]:
                     logger.info(
                         "%s ended as %s; %d of %d parts", run.name, run.state.name, len(ended), len(runs)
                     )
+                is_any_started |= run.start_time is not None
+            if not is_any_started and time.monotonic() - told > _TELL_SECONDS:
+                told = time.monotonic()
+                logger.warning(
+                    "no worker has taken any of the %d parts for %d s: is one running, and does its limit, "
+                    "or that of its pool, let more than this run go at once?",
+                    len(runs),
+                    told - begun,
+                )
             if len(ended) < len(runs):
                 time.sleep(_LOOK_SECONDS)
     return [ended[run.id] for run in runs]

@@ -28,6 +28,8 @@ from flows.table_checks import TableChecks
 
 logger = logging.getLogger(__name__)
 
+_UNPUBLISHED = "HTTP 404, which is taken for not published yet"
+
 
 @dataclass(frozen=True)
 class CollectedApi:
@@ -198,7 +200,9 @@ class PipelineRun:
             rows=rows,
             columns=columns,
             bytes=sum(len(storable.body) for storable in storables),
-            findings=self._shown(finding.message for finding in found.table.findings),
+            findings=self._shown(
+                [_UNPUBLISHED] if found.is_unpublished else [each.message for each in found.table.findings]
+            ),
         )
         collected = self._remember(collection, CollectedApi(outcome, storables))
         if storables:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from flows.api_config import ApiConfig, Dates
-from flows.object_store import ObjectStore, object_key
+from flows.object_store import ObjectStore
 from flows.request_plan import (
+    StoredSpan,
     Window,
     current_window,
     missing_windows,
     units_asked_for,
     window_stamp,
 )
+
+_LOOKS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -23,18 +27,23 @@ class DatesToCollect:
 
     Attributes:
         api: The API.
-        planned: How many hours, days, months or years were asked for.
+        already_stored: How many of the hours, days, months or years asked for need not be collected.
         windows: Those that are to be collected, in the order of time.
     """
 
     api: ApiConfig
-    planned: int
+    already_stored: int
     windows: tuple[Window, ...] = field(repr=False)
 
     @property
-    def already_stored(self) -> int:
-        """How many of those asked for need not be collected."""
-        return self.planned - sum(window.units for window in self.windows)
+    def missing(self) -> int:
+        """How many hours, days, months or years are to be collected."""
+        return sum(window.units for window in self.windows)
+
+    @property
+    def planned(self) -> int:
+        """How many there are in all; an object that reaches beyond what was asked for is collected whole."""
+        return self.already_stored + self.missing
 
 
 def dates_to_collect(
@@ -42,7 +51,7 @@ def dates_to_collect(
 ) -> DatesToCollect:
     """The dates of an API that are not stored yet; all of them where `force` says so.
 
-    What was stored before its hour, day, month or year was over is collected again.
+    What was stored before its hour, day, month or year was over, and had settled, is collected again.
 
     Args:
         api: An API that can be asked for these days (`refused_dates` says whether).
@@ -55,45 +64,44 @@ def dates_to_collect(
     Raises:
         StorageError: Where the bucket cannot be asked.
     """
-    units = units_asked_for(api, first, last, now)
-    is_stored = (lambda _: False) if force or not units else _stored_units(api, units, store)
-    return DatesToCollect(api, sum(unit.units for unit in units), missing_windows(api, units, is_stored))
-
-
-def _stored_units(api: ApiConfig, units: tuple[Window, ...], store: ObjectStore) -> Callable[[Window], bool]:
     dates = api.dates or Dates()
-    if dates.max_window == 1:
-        first, last = (window_stamp(window, dates.unit) for window in (units[0], units[-1]))
-        stored_at = store.dated(api.output_folder, api.csv_prefix, (first, last), api.outputs)
-
-        def is_stored(unit: Window) -> bool:
-            moment = stored_at.get(window_stamp(unit, dates.unit))
-            return moment is not None and moment >= unit.end.astimezone(UTC)
-
-        return is_stored
-    spans = tuple(_stored_spans(api, dates, units, store))
-
-    def is_within_an_object(unit: Window) -> bool:
-        start, end = unit.start.astimezone(UTC), unit.end.astimezone(UTC)
-        return any(since <= start and end <= min(until, stored_at) for since, until, stored_at in spans)
-
-    return is_within_an_object
+    units = units_asked_for(api, first, last, now)
+    if not units:
+        return DatesToCollect(api, 0, ())
+    spans = _stored_spans(api, dates, units, store)
+    asked_for = (units[0].start, units[-1].end)
+    if spans:
+        # an object may reach beyond what is asked for
+        zone = ZoneInfo(dates.timezone)
+        first = min(first, spans[0].start.astimezone(zone).date())
+        last = max(last, spans[-1].end.astimezone(zone).date())
+        units = units_asked_for(api, first, last, now)
+    windows, already_stored = missing_windows(api, units, spans, asked_for, force=force)
+    return DatesToCollect(api, already_stored, windows)
 
 
 def _stored_spans(
     api: ApiConfig, dates: Dates, units: tuple[Window, ...], store: ObjectStore
-) -> Iterator[tuple[datetime, datetime, datetime]]:
-    """First moment, end, and time of storing of each object that may hold some of the units."""
+) -> tuple[StoredSpan, ...]:
+    """What the API's objects hold of some units, in the order of time."""
+    longest = max(unit.end - unit.start for unit in units)
     # one that begins before them may reach into them
-    longest = max(unit.end - unit.start for unit in units) * dates.max_window
-    earliest = current_window(dates, units[0].start - longest)
+    earliest = current_window(dates, units[0].start - longest * (dates.max_window - 1))
     stamps = (window_stamp(earliest, dates.unit), window_stamp(units[-1], dates.unit))
-    for stamp, stored_at in store.dated(api.output_folder, api.csv_prefix, stamps, api.outputs).items():
+    found = store.dated(api.output_folder, api.csv_prefix, stamps, api.outputs)
+    settling = timedelta(days=dates.settled_after_days)
+    if dates.max_window == 1:
+        return tuple(
+            StoredSpan(unit.start.astimezone(UTC), unit.end.astimezone(UTC), each.stored_at - settling)
+            for unit in units
+            if (each := found.get(window_stamp(unit, dates.unit)))
+        )
+    with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
         # how long it is stands in its metadata, which a listing does not show
-        span = store.dates_in(object_key(api.output_folder, api.csv_prefix, stamp, _first_extension(api)))
-        if span:
-            yield span[0].astimezone(UTC), span[1].astimezone(UTC), stored_at
-
-
-def _first_extension(api: ApiConfig) -> str:
-    return f"raw.{api.format}" if api.outputs[0] == "raw" else api.outputs[0]
+        held = list(threads.map(store.dates_in, (each.key for each in found.values())))
+    spans = (
+        StoredSpan(dates_held.start, dates_held.end, dates_held.collected_at - settling)
+        for dates_held in held
+        if dates_held and dates_held.end > units[0].start.astimezone(UTC)
+    )
+    return tuple(sorted(spans, key=lambda span: span.start))

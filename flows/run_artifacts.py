@@ -9,10 +9,13 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.run_report import ApiResult, RunResults, done_text, windows_text
+from flows.run_report import ApiResult, RunResults, done_text, windows_of_all
+from flows.window_counts import windows_text
 
 STATISTICS_KEY = "energy-pipeline-statistics"
 REPORT_KEY = "energy-pipeline-report"
+# of each API; all of them are in the results
+_SHOWN_FAILURES = 20
 
 
 def publish_artifacts(results: RunResults) -> None:
@@ -53,6 +56,7 @@ def statistics_table(results: RunResults) -> list[dict[str, Any]]:
 def report_markdown(results: RunResults) -> str:
     """The report of a run: totals, rates, and a line for each API with its key or error."""
     statistics, summary = results["statistics"], results["summary"]
+    windows = windows_of_all(results)
     collected = f"{statistics['successful_collections']} of {statistics['total_apis']} APIs"
     stored = f"{statistics['successful_uploads']} objects, {statistics['failed_uploads']} uploads failed"
     lines = [
@@ -65,6 +69,7 @@ def report_markdown(results: RunResults) -> str:
         f"- without data: {statistics['skipped_uploads']}",
         f"- failed collections: {statistics['failed_collections']}",
         f"- duration: {results['duration_seconds']:.1f} s",
+        *([f"- dates: {windows_text(windows)}"] if windows else []),
         "",
     ]
     lines += [f"- **{_markdown_cell(error)}**" for error in results["errors"]]
@@ -74,6 +79,14 @@ def report_markdown(results: RunResults) -> str:
             "| --- | --- | --- | ---: | ---: | ---: | ---: | --- |",
             *(_report_row(result) for result in results["results"]),
         ]
+    failures = [
+        f"{result['api_name']} {failure['dates']}: {failure['error']}"
+        for result in results["results"]
+        if "windows" in result
+        for failure in result["windows"]["failures"][:_SHOWN_FAILURES]
+    ]
+    if failures:
+        lines += ["", "## Failed dates", *(f"- {_markdown_cell(failure)}" for failure in failures)]
     findings = [
         (result["api_name"], finding) for result in results["results"] for finding in result["findings"]
     ]

@@ -7,28 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict
 
+from flows.window_counts import WindowCounts, joined_windows, windows_text
+
 CollectionStatus = Literal["success", "failed"]
 UploadStatus = Literal["success", "failed", "skipped"]
 Verdict = Literal["completed", "partially-completed", "failed"]
-
-
-class WindowFailure(TypedDict):
-    """Dates that failed, as their object is named, and why."""
-
-    dates: str
-    error: str
-
-
-class WindowCounts(TypedDict):
-    """What became of the hours, days, months or years that were asked for; all but `planned` add up to it."""
-
-    planned: int
-    already_stored: int
-    stored: int
-    empty: int
-    failed: int
-    not_tried: int
-    failures: list[WindowFailure]
 
 
 @dataclass(frozen=True)
@@ -73,9 +56,9 @@ class ApiOutcome:
 
     @property
     def is_partly_done(self) -> bool:
-        """Whether some of its dates went through."""
+        """Whether some of the dates that it was asked for went through."""
         windows = self.windows
-        return windows is not None and windows["already_stored"] + windows["stored"] + windows["empty"] > 0
+        return windows is not None and windows["stored"] + windows["empty"] > 0
 
 
 class ApiResult(TypedDict):
@@ -221,29 +204,11 @@ def done_text(results: RunResults) -> str:
     """How much of a run went through, in words; where dates were asked for, those of all APIs together."""
     done, total = results["summary"]["successful_end_to_end"], results["statistics"]["total_apis"]
     told = f"{done} of {total} APIs stored or empty"
+    windows = windows_of_all(results)
+    return f"{told}; dates: {windows_text(windows)}" if windows else told
+
+
+def windows_of_all(results: RunResults) -> WindowCounts | None:
+    """The dates of all APIs together; None where no dates were asked for."""
     windows = [result["windows"] for result in results["results"] if "windows" in result]
-    return f"{told}; dates: {windows_text(joined_windows(windows))}" if windows else told
-
-
-def joined_windows(several: Iterable[WindowCounts]) -> WindowCounts:
-    """The dates of several APIs, or of several parts of one, as if they were of one."""
-    joined = WindowCounts(planned=0, already_stored=0, stored=0, empty=0, failed=0, not_tried=0, failures=[])
-    for windows in several:
-        for name in ("planned", "already_stored", "stored", "empty", "failed", "not_tried"):
-            joined[name] += windows[name]
-        joined["failures"] += windows["failures"]
-    return joined
-
-
-def windows_text(windows: WindowCounts) -> str:
-    """What became of the dates that were asked for, in words: `2 of 5 stored, 3 of 5 were stored before`."""
-    words = {
-        "stored": windows["stored"],
-        "were stored before": windows["already_stored"],
-        "empty": windows["empty"],
-        "failed": windows["failed"],
-        "not asked for": windows["not_tried"],
-    }
-    planned = windows["planned"]
-    told = ", ".join(f"{count} of {planned} {word}" for word, count in words.items() if count)
-    return told or "no dates to collect"
+    return joined_windows(windows) if windows else None

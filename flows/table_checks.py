@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from flows.api_collection import CollectedTable
 from flows.data_checks import HEAD_BYTES, StoredShape, csv_shape, data_findings
-from flows.object_store import CSV_CONTENT_TYPE, ObjectStore, StorableObject, StorageError
+from flows.object_store import CSV_CONTENT_TYPE, ObjectStore, StorableObject, StorageError, held_dates
 from flows.request_plan import PlannedCollection
 
 
@@ -83,6 +83,9 @@ class TableChecks:
         if newest is None:
             return None
         head, metadata = self._store.read_start(newest.key, HEAD_BYTES)
+        if collection.window and not held_dates(metadata):
+            # a snapshot of what was current then is no date to compare a date with
+            return None
         rows = metadata.get("rows", "")
         return csv_shape(head, int(rows) if rows.isdecimal() else None)
 

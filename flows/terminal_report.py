@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.run_report import ApiResult, RunResults, done_text, windows_text
+from flows.run_report import ApiResult, RunResults, done_text
+from flows.window_counts import windows_text
 
 if TYPE_CHECKING:
     from flows.pipeline_status import ApiStatus, PipelineStatus

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 
-from flows.api_config import Dates
 from flows.backfill_report import WindowOutcome
 from flows.collection_run import PipelineRun
 from flows.http_collector import CollectionError
@@ -32,14 +31,14 @@ class WindowCollection:
         self._now = now
         self._done: dict[tuple[str, int], list[WindowOutcome]] = {}
         self._given_up: dict[str, str] = {}
-        self._places = threading.BoundedSemaphore(_WINDOWS_AT_ONCE)
+        self._places: dict[str, threading.BoundedSemaphore] = {}
         self._lock = threading.Lock()
 
     def attempt(self, batch: WindowBatch, *, may_retry: bool) -> list[WindowOutcome]:
         """Collect and store the windows of a batch; the failure of one does not keep it from the others.
 
-        An API that refuses our credentials, or whose host does not answer, is not asked for its
-        other windows.
+        An API that refuses our credentials, whose host does not answer, or whose data has nowhere to go,
+        is not asked for its other windows.
 
         Args:
             batch: What to collect.
@@ -71,20 +70,24 @@ class WindowCollection:
     def _attempt(self, collection: PlannedCollection, *, may_retry: bool) -> tuple[ApiOutcome, bool]:
         name = collection.api.name
         with self._lock:
-            given_up = self._given_up.get(name)
-        if self.run.is_ending:
-            given_up = "the run was ended"
-        if given_up:
-            return self.run.failed(collection, f"not asked for: {given_up}"), False
-        try:
-            with self._places:
-                return self.run.attempt(collection, may_retry=may_retry), True
-        except CollectionError as error:
+            # of its own for each API, so that one that is asked slowly does not hold up the others
+            places = self._places.setdefault(name, threading.BoundedSemaphore(_WINDOWS_AT_ONCE))
+        with places:
             with self._lock:
-                self._given_up.setdefault(name, str(error))
-            return self.run.failed(collection, str(error)), True
+                given_up = self._given_up.get(name)
+            if self.run.is_ending:
+                given_up = "the run was ended"
+            if given_up:
+                return self.run.failed(collection, f"not asked for: {given_up}"), False
+            try:
+                outcome = self.run.attempt(collection, may_retry=may_retry)
+            except CollectionError as error:
+                self._give_up(name, str(error))
+                return self.run.failed(collection, str(error)), True
+            if outcome.upload_status == "failed" and outcome.spooled_to is None:
+                self._give_up(name, f"what it gives can neither be stored nor kept: {outcome.error}")
+        return outcome, True
 
-
-def unit_of(batch: WindowBatch) -> str:
-    """What a batch counts: hours, days, months or years."""
-    return f"{(batch.api.dates or Dates()).unit}s"
+    def _give_up(self, name: str, reason: str) -> None:
+        with self._lock:
+            self._given_up.setdefault(name, reason)

@@ -63,6 +63,8 @@ class Dates(BaseModel):
     """Where units begin, e.g. America/New_York: a day there has 23 or 25 hours twice a year."""
     max_window: int = Field(default=1, ge=1, le=10_000)
     """How many units one request may ask for."""
+    settled_after_days: int = Field(default=0, ge=0, le=3660)
+    """How long after its end a unit's data may still change: what was stored before is collected again."""
 
 
 PlaceholderName = Annotated[str, Field(pattern=NAME_PATTERN)]

@@ -40,10 +40,12 @@ class Reply:
     Attributes:
         body: The bytes, decompressed; none where the API says that it has no data.
         next_url: Where the HTTP Link header says that the next page is.
+        is_unpublished: It is a 404, which for dates so young means that their data is still to come.
     """
 
     body: bytes = field(repr=False)
     next_url: str | None = None
+    is_unpublished: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Attempt:
             self.request.may_be_unpublished and response.status_code == httpx.codes.NOT_FOUND and not meaning
         )
         if is_still_to_come or (meaning and meaning.is_empty):
-            return Reply(b"")
+            return Reply(b"", is_unpublished=is_still_to_come)
         raise failed_status(response, self.shown_url, start, words=meaning.words if meaning else "")
 
     def _seconds_left(self, deadline: float) -> float:

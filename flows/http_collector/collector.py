@@ -40,12 +40,14 @@ class Payload:
         source_url: The address asked, with its parameters and without secrets.
         collected_at: When the reply was complete (UTC).
         next_url: Where the HTTP Link header says that the next page is.
+        is_unpublished: It is a 404, which for dates so young means that their data is still to come.
     """
 
     body: bytes = field(repr=False)
     source_url: str
     collected_at: datetime
     next_url: str | None = None
+    is_unpublished: bool = False
 
 
 class HttpCollector:
@@ -133,9 +135,10 @@ class HttpCollector:
                 host.gave_no_answer()
             attempts = made[key]
             tried = f" (after {attempts} attempts)" if attempts > 1 else ""
-            ends_api = error.is_refusal or host.is_down
+            gives_up = host.is_hopeless if error.is_answer else host.is_down
+            ends_api = error.is_refusal or gives_up
             raise CollectionError(self.redact(error.reason) + tried, ends_api=ends_api) from None
-        return Payload(reply.body, shown_url, datetime.now(UTC), reply.next_url)
+        return Payload(reply.body, shown_url, datetime.now(UTC), reply.next_url, reply.is_unpublished)
 
     def _send(self, request: CollectionRequest, shown_url: str, host: HostLimit) -> Reply:
         api, key, made = request.api, _key(request), self._attempts[_identity(request)]

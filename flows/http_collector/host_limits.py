@@ -13,6 +13,8 @@ from flows.api_config import ApiConfig
 DEFAULT_MAX_CONCURRENCY = 8
 # requests that failed in a row, each with all its attempts, until a host counts as down
 FAILURES_OF_A_HOST_THAT_IS_DOWN = 4
+# an archive may answer HTTP 500 for every day before its first, and is there for the others
+FAILURES_OF_A_HOST_THAT_IS_HOPELESS = 50
 
 
 class HostLimit:
@@ -42,6 +44,12 @@ class HostLimit:
         """
         with self._lock:
             return self._failures_in_a_row >= FAILURES_OF_A_HOST_THAT_IS_DOWN
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether so many requests failed in a row that a host which does answer is not worth asking."""
+        with self._lock:
+            return self._failures_in_a_row >= FAILURES_OF_A_HOST_THAT_IS_HOPELESS
 
     def answered(self) -> None:
         """The host gave a reply, be it a refusal."""

@@ -37,16 +37,24 @@ class CollectionError(Exception):
 class AttemptFailedError(Exception):
     """One attempt gave no usable reply.
 
-    `retry_after` is what the server asked for, in seconds; `is_refusal` says that it did not let us in.
+    `retry_after` is what the server asked for, in seconds; `is_answer` says that there was a reply at all,
+    and `is_refusal` that it did not let us in.
     """
 
     def __init__(
-        self, reason: str, *, retryable: bool, retry_after: float | None = None, is_refusal: bool = False
+        self,
+        reason: str,
+        *,
+        retryable: bool,
+        retry_after: float | None = None,
+        is_answer: bool = False,
+        is_refusal: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retryable = retryable
         self.retry_after = retry_after
+        self.is_answer = is_answer
         self.is_refusal = is_refusal
 
 
@@ -78,6 +86,7 @@ def failed_status(
         f"{reason}: {told}" if told else reason,
         retryable=status in _RETRYABLE_STATUSES or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR,
         retry_after=retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)),
+        is_answer=True,
         # a 403 may be the answer of a file store for a day that it does not have
         is_refusal=status == http.HTTPStatus.UNAUTHORIZED,
     )

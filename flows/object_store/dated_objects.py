@@ -3,23 +3,80 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flows.object_store.listing import listed_objects
+from flows.object_store.objects import COLLECTED_AT, WINDOW_END, WINDOW_START, StorableObject, run_stamp
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 # an hour's, day's, month's or year's; what runs stamp has a time behind the date
 _STAMP = r"([0-9]{4}|[0-9]{6}|[0-9]{8}|[0-9]{10}X?)"
+_DATED_NAME = re.compile(rf"(.*_){_STAMP}(\.[a-z.]+)")
+
+
+def named_by_its_run(storable: StorableObject, now: datetime) -> StorableObject:
+    """An object that was collected amid its dates and is stored after them, named by when it was collected.
+
+    Under its date it would count as whole, since a listing tells no more than when it was stored.
+    """
+    held = held_dates(storable.metadata)
+    name = _DATED_NAME.fullmatch(storable.key)
+    if not held or not name or not held.collected_at < held.end <= now:
+        return storable
+    metadata = {key: value for key, value in storable.metadata.items() if key != WINDOW_END}
+    key = f"{name.group(1)}{run_stamp(held.collected_at)}{name.group(3)}"
+    return replace(storable, key=key, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class DatedObject:
+    """The objects of one date.
+
+    Attributes:
+        key: The whole key of one of them.
+        stored_at: When the first of them was stored (UTC).
+    """
+
+    key: str
+    stored_at: datetime
+
+
+@dataclass(frozen=True)
+class HeldDates:
+    """The dates that one object holds, by its metadata; all in UTC.
+
+    Attributes:
+        start: The first moment that was asked for.
+        end: The first moment after it.
+        collected_at: When.
+    """
+
+    start: datetime
+    end: datetime
+    collected_at: datetime
+
+
+def held_dates(metadata: Mapping[str, str]) -> HeldDates | None:
+    """The dates that an object's user metadata tells; None where it tells none."""
+    try:
+        moments = [
+            datetime.fromisoformat(metadata[name]).astimezone(UTC)
+            for name in (WINDOW_START, WINDOW_END, COLLECTED_AT)
+        ]
+    except (KeyError, ValueError):
+        return None
+    return HeldDates(*moments)
 
 
 def dated_objects(
     client: S3Client, bucket: str, prefix: str, stamps: tuple[str, str], outputs: Iterable[str]
-) -> dict[str, datetime]:
-    """When the objects of each date were stored, the first of its outputs to be counted; in order of date.
+) -> dict[str, DatedObject]:
+    """The objects of each date that has all outputs, in the order of dates.
 
     Only the dates asked for are listed, however much else the bucket holds.
 
@@ -32,12 +89,16 @@ def dated_objects(
     """
     own_name = re.compile(re.escape(prefix) + _STAMP + r"\.([a-z]+)(?:\.[a-z]+)?")
     first, last = stamps
-    found: dict[str, dict[str, datetime]] = {}
+    found: dict[str, dict[str, DatedObject]] = {}
     for listed in listed_objects(client, bucket, prefix, prefix + first):
         if listed.key[len(prefix) : len(prefix) + len(last)] > last:
             break
         name = own_name.fullmatch(listed.key)
         if name:
-            found.setdefault(name.group(1), {})[name.group(2)] = listed.last_modified
+            found.setdefault(name.group(1), {})[name.group(2)] = DatedObject(listed.key, listed.last_modified)
     wanted = set(outputs)
-    return {stamp: min(stored.values()) for stamp, stored in found.items() if wanted <= stored.keys()}
+    return {
+        stamp: min(stored.values(), key=lambda each: each.stored_at)
+        for stamp, stored in found.items()
+        if wanted <= stored.keys()
+    }

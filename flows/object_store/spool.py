@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
+from flows.object_store.dated_objects import named_by_its_run
 from flows.object_store.errors import StorageError
 from flows.object_store.objects import StorableObject
 from flows.object_store.spool_files import (
@@ -157,7 +158,8 @@ class Spool:
         entries = self.entries()
         for number, entry in enumerate(entries, 1):
             try:
-                there = store.store(_storable_in(store.bucket, entry))
+                waiting = _storable_in(store.bucket, entry)
+                there = store.store(named_by_its_run(waiting, datetime.now(UTC)))
             except SpoolError as error:
                 # what is no longer there another process has drained
                 if entry_file(entry.body_file).exists():

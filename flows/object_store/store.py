@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from flows.api_config import keep_out_of_logs
 from flows.object_store.buckets import secrets_of, static_secrets
-from flows.object_store.dated_objects import dated_objects
+from flows.object_store.dated_objects import DatedObject, HeldDates, dated_objects, held_dates
 from flows.object_store.errors import StorageError, storage_error
 from flows.object_store.listing import ListedObject, newest_object
-from flows.object_store.objects import COLLECTED_AT, WINDOW_END, WINDOW_START, StorableObject, numbered_key
+from flows.object_store.objects import COLLECTED_AT, StorableObject, numbered_key
 from flows.object_store.uploads import is_uploaded_in_parts, upload
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ class ObjectStore:
 
     def dated(
         self, output_folder: str, csv_prefix: str, stamps: tuple[str, str], outputs: Sequence[str]
-    ) -> dict[str, datetime]:
-        """When the objects of each date were stored, from the first to the last stamp; see `dated_objects`.
+    ) -> dict[str, DatedObject]:
+        """The objects of each date, from the first to the last stamp; see `dated_objects`.
 
         Raises:
             StorageError: Where the bucket cannot be listed.
@@ -163,22 +163,14 @@ class ObjectStore:
         with self._failing(f"listing s3://{self.bucket}/{prefix}"):
             return dated_objects(self._client, self.bucket, prefix, stamps, outputs)
 
-    def dates_in(self, key: str) -> tuple[datetime, datetime] | None:
-        """The dates that the object under a relative key was asked for: first moment, first after them.
+    def dates_in(self, key: str) -> HeldDates | None:
+        """The dates that the object under a whole key holds.
 
         Raises:
             StorageError: Where the bucket cannot be asked.
         """
-        whole_key = self._whole_key(key)
-        with self._failing(f"asking for {self._uri(whole_key)}"):
-            metadata = self._metadata_at(whole_key) or {}
-        try:
-            return (
-                datetime.fromisoformat(metadata[WINDOW_START]),
-                datetime.fromisoformat(metadata[WINDOW_END]),
-            )
-        except (KeyError, ValueError):
-            return None
+        with self._failing(f"asking for {self._uri(key)}"):
+            return held_dates(self._metadata_at(key) or {})
 
     def _put_new(self, key: str, storable: StorableObject) -> bool:
         """Store where nothing stands yet; False where something does."""

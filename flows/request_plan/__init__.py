@@ -5,10 +5,10 @@ from flows.request_plan.backfill import (
     WindowBatch,
     askable_apis,
     batches_of,
-    missing_windows,
     refused_dates,
     units_asked_for,
 )
+from flows.request_plan.missing_windows import StoredSpan, missing_windows
 from flows.request_plan.requests import (
     CollectionRequest,
     PlannedCollection,
@@ -22,6 +22,7 @@ __all__ = [
     "MAX_WINDOWS",
     "CollectionRequest",
     "PlannedCollection",
+    "StoredSpan",
     "Window",
     "WindowBatch",
     "askable_apis",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -16,6 +16,8 @@ MAX_WINDOWS = 200_000
 
 # an API's batches: few enough that the orchestrator's part takes seconds, enough to keep all threads busy
 _BATCHES_OF_AN_API = 24
+# within a batch each is compared with the one before it
+_LEAST_WINDOWS_OF_A_BATCH = 4
 _WINDOW_PLACEHOLDERS = ("start", "last", "end")
 
 
@@ -113,31 +115,9 @@ def units_asked_for(api: ApiConfig, first: date, last: date, now: datetime) -> t
     return tuple(_with_repeated_hours_joined(api, begun, now))
 
 
-def missing_windows(
-    api: ApiConfig, units: Iterable[Window], is_stored: Callable[[Window], bool]
-) -> tuple[Window, ...]:
-    """The units that are not stored yet, as windows of at most `max_window` of them.
-
-    Args:
-        api: The API.
-        units: In the order of time.
-        is_stored: Whether an object holds all of a unit.
-    """
-    most = (api.dates or Dates()).max_window
-    windows: list[Window] = []
-    for unit in units:
-        if is_stored(unit):
-            continue
-        if windows and windows[-1].is_followed_by(unit) and windows[-1].units + unit.units <= most:
-            windows[-1] = windows[-1].joined_with(unit)
-        else:
-            windows.append(unit)
-    return tuple(windows)
-
-
 def batches_of(api: ApiConfig, windows: Sequence[Window]) -> tuple[WindowBatch, ...]:
     """The windows as batches of like size, in the order of time."""
-    size = max(1, -(-len(windows) // _BATCHES_OF_AN_API))
+    size = max(_LEAST_WINDOWS_OF_A_BATCH, -(-len(windows) // _BATCHES_OF_AN_API))
     starts = range(0, len(windows), size)
     return tuple(
         WindowBatch(api, tuple(windows[start : start + size]), number)

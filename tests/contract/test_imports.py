@@ -28,6 +28,7 @@ STAGES = (
     "flows.object_outputs",
     "flows.missing_data",
     "flows.table_checks",
+    "flows.window_counts",
     "flows.run_report",
     "flows.backfill_report",
     "flows.run_record",

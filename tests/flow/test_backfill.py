@@ -16,9 +16,10 @@ import pytest
 
 from flows.integration import EnergyDataPipelineIntegration
 from flows.run_progress import Progress
-from flows.run_report import ApiResult, WindowCounts
+from flows.run_report import ApiResult
 from flows.sandbox import faults
 from flows.sandbox.s3_server import EmbeddedS3
+from flows.window_counts import WindowCounts
 from tests.conftest import IsoneSandbox
 from tests.flow.conftest import RunCommand
 
@@ -131,7 +132,7 @@ def test_an_api_that_refuses_its_credentials_is_not_asked_for_every_day(
     counts = counts_of(result)
     assert counts["planned"] == 91
     # those that were already under way when the first answer came
-    assert len(isone.faults.requests) == counts["failed"] <= 16
+    assert len(isone.faults.requests) == counts["failed"] <= 6
     assert "not asked for" in result["windows"]["failures"][-1]["error"]
 
 
@@ -205,6 +206,63 @@ def test_windows_of_several_days_are_asked_for_at_once_and_no_day_twice(
     assert counts_of(results["results"][0]) == {"planned": 10, "already_stored": 6, "stored": 4}
     assert isone.faults.requests[-1].query == "until=20240114"
     assert keys_in(embedded_s3, bucket)[-1] == "hub_lmp/hub_lmp_20240111.csv"
+
+
+def test_a_day_that_is_collected_again_does_not_shorten_the_week_it_is_in(
+    pipeline_on: PipelineOn,
+    write_config: WriteConfig,
+    isone: IsoneSandbox,
+    embedded_s3: EmbeddedS3,
+    bucket: str,
+) -> None:
+    url = f"{isone.url}/genfuelmix/day/{{start:%Y%m%d}}?until={{last:%Y%m%d}}&part={{part}}"
+    weekly: dict[str, Any] = {"dates": {**EASTERN, "max_window": 7}, "history_url": url}
+    # two replies for each week, which are kept as an archive
+    api = lmp(isone, values={"part": [1, 2]}, outputs=["raw", "csv"], **weekly)
+    pipeline = pipeline_on(write_config(api))
+    pipeline.run_backfill(date(2024, 1, 1), date(2024, 1, 14))
+    weeks = [f"hub_lmp/hub_lmp_202401{day}.{kind}" for day in ("01", "08") for kind in ("csv", "raw.zip")]
+    assert keys_in(embedded_s3, bucket) == weeks
+    asked = len(isone.faults.requests)
+    again = pipeline.run_backfill(date(2024, 1, 1), date(2024, 1, 14))
+    assert counts_of(again["results"][0]) == {"planned": 14, "already_stored": 14}
+    assert len(isone.faults.requests) == asked
+
+    forced = pipeline.run_backfill(date(2024, 1, 10), date(2024, 1, 10), force=True)
+    assert counts_of(forced["results"][0]) == {"planned": 7, "stored": 7}
+    assert {seen.query for seen in isone.faults.requests[asked:]} == {
+        "until=20240114&part=1",
+        "until=20240114&part=2",
+    }
+    assert keys_in(embedded_s3, bucket) == weeks
+
+
+def test_a_day_of_which_only_some_is_published_is_not_stored_as_if_it_were_all(
+    pipeline_on: PipelineOn,
+    write_config: WriteConfig,
+    isone: IsoneSandbox,
+    embedded_s3: EmbeddedS3,
+    bucket: str,
+) -> None:
+    url = f"{isone.url}/{DEMAND}/day/{{start:%Y%m%d}}/location/{{location}}"
+    pipeline = pipeline_on(write_config(lmp(isone, history_url=url, values={"location": [4000, 4001]})))
+    yesterday = (datetime.now(ZoneInfo("America/New_York")) - timedelta(days=1)).date()
+    isone.faults.add("*/location/4001", faults.status(404), times=1)
+    (result,) = pipeline.run_backfill(yesterday, yesterday)["results"]
+    assert counts_of(result) == {"planned": 1, "failed": 1}
+    assert "location 4001 is not published yet, while the rest is" in str(result["error"])
+    assert keys_in(embedded_s3, bucket) == []
+    (again,) = pipeline.run_backfill(yesterday, yesterday)["results"]
+    assert counts_of(again) == {"planned": 1, "stored": 1}
+
+
+def test_days_before_an_archive_begins_do_not_end_the_backfill(
+    pipeline_on: PipelineOn, write_config: WriteConfig, isone: IsoneSandbox
+) -> None:
+    pipeline = pipeline_on(write_config(lmp(isone, max_attempts=1)))
+    isone.faults.add("*/day/202401*", faults.status(500), times=None)
+    (result,) = pipeline.run_backfill(date(2024, 1, 1), date(2024, 2, 9))["results"]
+    assert counts_of(result) == {"planned": 40, "stored": 9, "failed": 31}
 
 
 def test_the_command_collects_days_and_refuses_what_makes_no_sense(
