@@ -7,11 +7,13 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from flows.object_store import Spool, SpoolError, StorableObject
+from flows.object_store import CSV_CONTENT_TYPE, Spool, SpoolError, StorableObject, object_metadata
+from flows.object_store.dated_objects import named_by_its_run
 from flows.object_store.spool_files import remove_left_behind
 
 
@@ -159,3 +161,37 @@ def test_what_killed_processes_left_half_written_is_removed_in_time(tmp_path: Pa
     assert not bare_body.exists()
     assert theirs.exists()
     assert [entry.body_file for entry in spool.entries()] == [kept]
+
+
+@pytest.mark.parametrize(
+    ("collected_at", "drained_at", "key"),
+    [
+        # amid its day, and stored after it
+        ("2024-01-10T15:00:00+00:00", "2024-01-11T06:00:00+00:00", "a/a_20240110_150000.csv"),
+        # amid its day, and stored on it: it will be collected again all the same
+        ("2024-01-10T15:00:00+00:00", "2024-01-10T16:00:00+00:00", "a/a_20240110.csv"),
+        # whole
+        ("2024-01-11T05:00:00+00:00", "2024-01-11T06:00:00+00:00", "a/a_20240110.csv"),
+    ],
+)
+def test_a_day_that_was_collected_before_its_end_does_not_become_whole_in_the_spool(
+    collected_at: str, drained_at: str, key: str
+) -> None:
+    metadata = object_metadata(
+        api_name="a",
+        source_url="https://example.com",
+        collected_at=datetime.fromisoformat(collected_at),
+        rows=1,
+        columns=1,
+        body=b"a\n1\n",
+        run_id="r",
+        pipeline_version="1",
+        window=(
+            datetime.fromisoformat("2024-01-10T00:00:00-05:00"),
+            datetime.fromisoformat("2024-01-11T00:00:00-05:00"),
+        ),
+    )
+    waiting = StorableObject("a/a_20240110.csv", b"a\n1\n", CSV_CONTENT_TYPE, metadata)
+    stored = named_by_its_run(waiting, datetime.fromisoformat(drained_at))
+    assert stored.key == key
+    assert stored.is_dated == (key == waiting.key)
