@@ -9,12 +9,16 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 
 from flows.integration import EnergyDataPipelineIntegration
+from flows.progress_artifact import PROGRESS_KEY
 from flows.run_progress import Progress
 from flows.run_report import ApiResult
 from flows.sandbox import faults
@@ -82,6 +86,12 @@ def test_each_day_is_one_object_that_is_collected_once(
     )
     assert stored["rows"] == "23"
     assert stored["source-url"].endswith("/day/20240310/location/4000")
+
+    with get_client(sync_client=True) as client:
+        mine = ArtifactFilterFlowRunId(any_=[UUID(results["run_id"])])
+        key = ArtifactFilterKey(any_=[PROGRESS_KEY])
+        artifacts = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=mine, key=key))
+    assert [artifact.data for artifact in artifacts] == [100.0]
 
     asked = len(isone.faults.requests)
     again = pipeline.run_backfill(date(2024, 3, 8), date(2024, 3, 11))
