@@ -12,6 +12,7 @@ from flows.api_config import Dates, Unit
 _STAMPS = {"hour": "%Y%m%d%H", "day": "%Y%m%d", "month": "%Y%m", "year": "%Y"}
 # what the ISO's own reports write at the hour that an autumn day has twice
 _REPEATED_HOUR = "X"
+_HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ def current_window(dates: Dates, now: datetime) -> Window:
     A day is as long as it is there: 23 or 25 hours when the clocks change, and where they are put
     forward at midnight it begins at 01:00.
 
-    An hour begins where the clock shows a full one; where the clock leaps over that, at the leap.
-    So an hour that the clock shows twice is two, and where clocks change by half an hour
-    (Australia/Lord_Howe) one is half an hour long in spring, from 02:30 to 03:00, and one is an hour
-    and a half in autumn, from 01:00 to 02:00. Each is named and asked for by the hour it begins in.
+    An hour begins where the clock shows a full one, or leaps over it. So an hour that is shown twice
+    is two; and where clocks change by half an hour or between full hours, one is shorter or longer:
+    Australia/Lord_Howe has one from 02:30 to 03:00 in spring and one of an hour and a half from 01:00
+    in autumn, Pacific/Chatham one from 03:45 to 04:00 in spring. Each is named and asked for by the
+    clock time it begins at, and ends where the next begins.
     """
     # through UTC, as a clock time that does not exist may come in
     local = now.astimezone(UTC).astimezone(ZoneInfo(dates.timezone))
@@ -85,7 +87,7 @@ def window_stamp(window: Window, unit: Unit) -> str:
 def _unit_start(local: datetime, unit: Unit) -> datetime:
     match unit:
         case "hour":
-            return _as_shown(local.replace(minute=0, second=0, microsecond=0))
+            return _hour_start(local)
         case "day":
             return _midnight(local.date(), local.tzinfo)
         case "month":
@@ -108,13 +110,37 @@ def _next_start(start: datetime, unit: Unit) -> datetime:
             return _midnight(date(day.year + 1, 1, 1), start.tzinfo)
 
 
+def _hour_start(local: datetime) -> datetime:
+    moment = local.astimezone(UTC)
+    start = (moment - _past_the_hour(local)).astimezone(local.tzinfo)
+    if start.utcoffset() == local.utcoffset():
+        return start
+    moment = moment.replace(second=0, microsecond=0)
+    while not _begins_hour(moment, local.tzinfo):
+        moment -= _MINUTE
+    return moment.astimezone(local.tzinfo)
+
+
 def _next_hour(start: datetime) -> datetime:
-    moment = following = start.astimezone(UTC)
-    # one hour on, the clock is still in the same hour where that is longer than an hour
-    while following <= start.astimezone(UTC):
-        moment += timedelta(hours=1)
-        following = _unit_start(moment.astimezone(start.tzinfo), "hour").astimezone(UTC)
-    return following.astimezone(start.tzinfo)
+    moment = start.astimezone(UTC)
+    following = (moment + _HOUR - _past_the_hour(start)).astimezone(start.tzinfo)
+    if following.utcoffset() == start.utcoffset():
+        return following
+    moment += _MINUTE
+    while not _begins_hour(moment, start.tzinfo):
+        moment += _MINUTE
+    return moment.astimezone(start.tzinfo)
+
+
+def _begins_hour(moment: datetime, zone: tzinfo | None) -> bool:
+    """Whether the clock shows a full hour, or has leapt over one since the minute before."""
+    shown, before = moment.astimezone(zone), (moment - _MINUTE).astimezone(zone)
+    # aware times of one zone are compared by their clocks
+    return shown.minute == 0 or shown - _past_the_hour(shown) > before
+
+
+def _past_the_hour(local: datetime) -> timedelta:
+    return timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
 
 
 def _midnight(day: date, zone: tzinfo | None) -> datetime:

@@ -32,6 +32,8 @@ ZONES = (
     "Europe/Brussels",
     # its clocks change by half an hour
     "Australia/Lord_Howe",
+    # its clocks change at a quarter to the hour
+    "Pacific/Chatham",
     # a day of theirs has no midnight
     "America/Santiago",
     "Africa/Cairo",

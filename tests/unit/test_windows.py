@@ -35,6 +35,8 @@ def moments(window: Window) -> list[str]:
 @example("hour", "Asia/Beirut", date(2024, 3, 31), 1)
 @example("hour", "Australia/Lord_Howe", date(2024, 10, 5), 3)
 @example("hour", "Australia/Lord_Howe", date(2024, 4, 6), 3)
+@example("hour", "Pacific/Chatham", date(2024, 9, 28), 2)
+@example("hour", "Pacific/Chatham", date(2024, 4, 6), 2)
 def test_a_unit_is_the_same_whatever_range_it_was_found_in(
     unit: Any, timezone: str, first: date, days: int
 ) -> None:
@@ -48,7 +50,7 @@ def test_a_unit_is_the_same_whatever_range_it_was_found_in(
     # as the zone's clock shows them: a time that it leaps over is none to ask for
     shown = [each.start.astimezone(UTC).astimezone(ZoneInfo(timezone)) for each in units]
     assert [each.start.isoformat() for each in units] == [moment.isoformat() for moment in shown]
-    middles = [each.start.astimezone(UTC) + timedelta(minutes=29) for each in units]
+    middles = [each.start.astimezone(UTC) + timedelta(minutes=14) for each in units]
     assert [moments(current_window(dates, middle)) for middle in middles] == [moments(each) for each in units]
     days_after = [moments(each) for each in windows_of_days(dates, last, last)]
     assert [moments(each) for each in units][-len(days_after) :] == days_after
@@ -72,19 +74,33 @@ def test_a_day_without_midnight_begins_at_one(timezone: str, day: date) -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "stamp", "start", "end"),
+    ("timezone", "stamp", "start", "end"),
     [
-        (date(2024, 10, 6), "2024100601", "2024-10-06T01:00:00+10:30", "2024-10-06T02:30:00+11:00"),
-        (date(2024, 10, 6), "2024100602", "2024-10-06T02:30:00+11:00", "2024-10-06T03:00:00+11:00"),
-        (date(2024, 10, 6), "2024100603", "2024-10-06T03:00:00+11:00", "2024-10-06T04:00:00+11:00"),
-        (date(2024, 4, 7), "2024040701", "2024-04-07T01:00:00+11:00", "2024-04-07T02:00:00+10:30"),
-        (date(2024, 4, 7), "2024040702", "2024-04-07T02:00:00+10:30", "2024-04-07T03:00:00+10:30"),
+        ("Australia/Lord_Howe", "2024100601", "2024-10-06T01:00:00+10:30", "2024-10-06T02:30:00+11:00"),
+        ("Australia/Lord_Howe", "2024100602", "2024-10-06T02:30:00+11:00", "2024-10-06T03:00:00+11:00"),
+        ("Australia/Lord_Howe", "2024100603", "2024-10-06T03:00:00+11:00", "2024-10-06T04:00:00+11:00"),
+        ("Australia/Lord_Howe", "2024040701", "2024-04-07T01:00:00+11:00", "2024-04-07T02:00:00+10:30"),
+        ("Australia/Lord_Howe", "2024040702", "2024-04-07T02:00:00+10:30", "2024-04-07T03:00:00+10:30"),
+        ("Pacific/Chatham", "2024092902", "2024-09-29T02:00:00+12:45", "2024-09-29T03:45:00+13:45"),
+        ("Pacific/Chatham", "2024092903", "2024-09-29T03:45:00+13:45", "2024-09-29T04:00:00+13:45"),
+        # from 03:00 to 03:45, and again from 02:45 to 03:00
+        ("Pacific/Chatham", "2024040703", "2024-04-07T03:00:00+13:45", "2024-04-07T03:00:00+12:45"),
+        ("Pacific/Chatham", "2024040703X", "2024-04-07T03:00:00+12:45", "2024-04-07T04:00:00+12:45"),
     ],
 )
-def test_where_clocks_change_by_half_an_hour_an_hour_is_shorter_or_longer(
-    day: date, stamp: str, start: str, end: str
+def test_where_clocks_change_between_full_hours_an_hour_is_shorter_or_longer(
+    timezone: str, stamp: str, start: str, end: str
 ) -> None:
-    hours = list(windows_of_days(Dates(unit="hour", timezone="Australia/Lord_Howe"), day, day))
-    assert [window_stamp(each, "hour") for each in hours] == [f"{day:%Y%m%d}{hour:02}" for hour in range(24)]
-    (found,) = (each for each in hours if window_stamp(each, "hour") == stamp)
+    dates = Dates(unit="hour", timezone=timezone)
+    day = date.fromisoformat(start[:10])
+    hours = list(windows_of_days(dates, day, day))
+    stamps = [window_stamp(each, "hour") for each in hours]
+    shown_first = [each for each in stamps if not each.endswith("X")]
+    assert shown_first == [f"{day:%Y%m%d}{hour:02}" for hour in range(24)]
+    found = hours[stamps.index(stamp)]
     assert moments(found) == [start, end, start]
+    # each minute of it is in it
+    length = found.end.astimezone(UTC) - found.start.astimezone(UTC)
+    for minute in range(length // timedelta(minutes=1)):
+        moment = found.start.astimezone(UTC) + timedelta(minutes=minute, seconds=30)
+        assert moments(current_window(dates, moment)) == [start, end, start]
