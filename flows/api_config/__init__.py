@@ -37,7 +37,7 @@ from flows.api_config.settings import (
     explicit_bucket,
     use_bucket,
 )
-from flows.api_config.templates import Placeholder, parse_template, placeholders
+from flows.api_config.templates import Placeholder, moment_text, parse_template, placeholders
 
 __all__ = [
     "DEFAULT_S3_BLOCK",
@@ -74,6 +74,7 @@ __all__ = [
     "is_loopback",
     "keep_out_of_logs",
     "load_config",
+    "moment_text",
     "nearest_word",
     "parse_template",
     "placeholders",

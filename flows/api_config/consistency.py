@@ -14,6 +14,7 @@ from flows.api_config.models import ApiConfig
 from flows.api_config.paging import PagePagination
 from flows.api_config.problems import nearest_word
 from flows.api_config.templates import WINDOW_PLACEHOLDERS, placeholders
+from flows.api_config.window_requests import are_asked_for_alike, is_asked_for_dates, is_longer_window_told
 
 MAX_REQUESTS_PER_WINDOW = 10_000
 
@@ -30,6 +31,12 @@ _FORMATS = {
     "rows_from": {"json"},
     "columnar": {"json"},
 }
+_FORMATS_OF_UNITS = {
+    "hour": "{start:%Y%m%d%H}",
+    "day": "{start:%Y%m%d}",
+    "month": "{start:%Y%m}",
+    "year": "{start:%Y}",
+}
 
 
 def inconsistencies(api: ApiConfig) -> Iterator[Inconsistency]:
@@ -37,6 +44,7 @@ def inconsistencies(api: ApiConfig) -> Iterator[Inconsistency]:
     yield from _layout(api)
     yield from _templates(api)
     yield from _history(api)
+    yield from _windows(api)
     yield from _pagination(api)
     yield from _token_urls(api)
 
@@ -97,6 +105,20 @@ def _history(api: ApiConfig) -> Iterator[Inconsistency]:
     one, other = urlsplit(api.url), urlsplit(api.history_url)
     if (one.scheme, one.netloc) != (other.scheme, other.netloc):
         yield ".history_url", "is on another host than url", "make it an API of its own"
+
+
+def _windows(api: ApiConfig) -> Iterator[Inconsistency]:
+    if api.dates is None or not is_asked_for_dates(api):
+        return
+    unit = api.dates.unit
+    if are_asked_for_alike(api, api.dates):
+        cause = f"is {unit}, but one {unit} is asked for like the next: one reply would be stored for both"
+        longer = "" if unit == "year" else ", or name a longer unit"
+        advice = f"let placeholders tell the {unit}, e.g. {_FORMATS_OF_UNITS[unit]}{longer}"
+        yield ".dates.unit", cause, advice
+    if api.dates.max_window > 1 and not is_longer_window_told(api, api.dates):
+        cause = f"lets one request ask for several {unit}s, but it would ask like one for the first alone"
+        yield ".dates.max_window", cause, "say with {end} or {last} where they end, or leave max_window out"
 
 
 def _pagination(api: ApiConfig) -> Iterator[Inconsistency]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from string import Formatter
 
 WINDOW_PLACEHOLDERS = ("start", "end", "last", "start_utc", "end_utc", "last_utc")
@@ -49,6 +50,13 @@ def parse_template(text: str) -> tuple[str | Placeholder, ...]:
 def placeholders(text: str) -> tuple[Placeholder, ...]:
     """The placeholders of a template, in order."""
     return tuple(part for part in parse_template(text) if isinstance(part, Placeholder))
+
+
+def moment_text(placeholder: Placeholder, moment: datetime) -> str:
+    """What is put in the place of `{start…}`, `{end…}` or `{last…}`, given that moment of the window."""
+    if placeholder.name.endswith("_utc"):
+        moment = moment.astimezone(UTC)
+    return moment.strftime(placeholder.format) if placeholder.format else moment.isoformat()
 
 
 def _placeholder(name: str, form: str, conversion: str | None) -> Placeholder:

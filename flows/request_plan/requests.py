@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from flows.api_config import ApiConfig, Dates, Placeholder, parse_template
+from flows.api_config import ApiConfig, Dates, Placeholder, moment_text, parse_template
 from flows.request_plan.windows import Window, current_window, window_stamp
 
 # the ISO's real-time demand comes five days late, the slowest that is known
@@ -143,7 +143,4 @@ def _fill_url(template: str, window: Window, labels: Mapping[str, str]) -> str:
 def _text_of(placeholder: Placeholder, window: Window, labels: Mapping[str, str]) -> str:
     if placeholder.name in labels:
         return labels[placeholder.name]
-    moment: datetime = getattr(window, placeholder.name.removesuffix("_utc"))
-    if placeholder.name.endswith("_utc"):
-        moment = moment.astimezone(UTC)
-    return moment.strftime(placeholder.format) if placeholder.format else moment.isoformat()
+    return moment_text(placeholder, getattr(window, placeholder.name.removesuffix("_utc")))

@@ -83,6 +83,16 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"history_url": "https://example.com/{start}"}, ".history_url", '"dates"'),
     ({"history_url": "https://example.com/day", "dates": DATES}, ".history_url", "{start}"),
     ({"history_url": "https://example.org/{start}", "dates": DATES}, ".history_url", "another host"),
+    (
+        {"history_url": "https://example.com/{start:%Y%m%d}", "dates": {**DATES, "unit": "hour"}},
+        ".dates.unit",
+        "e.g. {start:%Y%m%d%H}, or",
+    ),
+    (
+        {"url": "https://example.com/{start}", "dates": {**DATES, "max_window": 2}},
+        ".dates.max_window",
+        "{last}",
+    ),
     ({"auth": {**TOKEN, "token_url": "http://example.com/t"}}, ".auth[0].token_url", "plain http"),
     ({"auth": {**TOKEN, "password": "hunter2"}}, ".auth.password", "must be named"),
     ({"auth": {**TOKEN, "params": {"client_secret": "x"}}}, ".auth.params", "by reference"),

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.api_config import ApiConfig, ConfigError
+from flows.api_config import ApiConfig, ConfigError, Dates
 from flows.backfill_report import WindowOutcome, api_outcome, window_counts
 from flows.request_plan import (
     StoredSpan,
     askable_apis,
     batches_of,
+    current_window,
     missing_windows,
     plan_window,
     refused_dates,
@@ -27,7 +28,19 @@ from flows.run_report import ApiOutcome, run_results, verdict
 from flows.window_counts import windows_text
 
 NOW = datetime(2024, 12, 31, 12, tzinfo=UTC)
-ZONES = ("America/New_York", "UTC", "Europe/Brussels", "Australia/Lord_Howe")
+ZONES = (
+    "America/New_York",
+    "UTC",
+    "Europe/Brussels",
+    # its clocks change by half an hour
+    "Australia/Lord_Howe",
+    # its clocks change at a quarter to the hour
+    "Pacific/Chatham",
+    # a day of theirs has no midnight
+    "America/Santiago",
+    "Africa/Cairo",
+    "Asia/Beirut",
+)
 UNITS = ("hour", "day", "month", "year")
 HISTORY = "https://example.com/{start:%Y-%m-%dT%H:%M%z}/{end:%Y-%m-%dT%H:%M%z}"
 
@@ -52,9 +65,12 @@ def test_windows_hold_every_unit_that_is_missing_once_and_in_order(
 ) -> None:
     described = api(unit=unit, timezone=timezone, max_window=max_window)
     units = units_asked_for(described, first, first + timedelta(days=days), NOW)
-    zone = ZoneInfo(timezone)
-    assert units[0].start <= datetime(first.year, first.month, first.day, tzinfo=zone)
+    midnight = datetime(first.year, first.month, first.day, tzinfo=ZoneInfo(timezone))
+    # as moments: a day without midnight begins at 01:00 by its clock
+    assert units[0].start.astimezone(UTC) <= midnight.astimezone(UTC)
     assert all(one.is_followed_by(other) for one, other in itertools.pairwise(units))
+    alone = [current_window(Dates(unit=unit, timezone=timezone), each.start) for each in units]  # type: ignore[arg-type]
+    assert [repr(each) for each in units] == [repr(each) for each in alone]
     assert len({window_stamp(each, unit) for each in units}) == len(units)  # type: ignore[arg-type]
     held = {window_stamp(each, unit) for number, each in enumerate(units) if number in stored}  # type: ignore[arg-type]
     spans = [
@@ -80,7 +96,12 @@ def test_windows_hold_every_unit_that_is_missing_once_and_in_order(
 
 @pytest.mark.parametrize(
     ("unit", "day", "count"),
-    [("hour", date(2024, 3, 10), 23), ("hour", date(2024, 11, 3), 25), ("day", date(2024, 11, 3), 1)],
+    [
+        ("hour", date(2024, 3, 10), 23),
+        ("hour", date(2024, 7, 1), 24),
+        ("hour", date(2024, 11, 3), 25),
+        ("day", date(2024, 11, 3), 1),
+    ],
 )
 def test_a_day_has_as_many_hours_as_its_zone_gives_it(unit: str, day: date, count: int) -> None:
     units = units_asked_for(api(unit=unit), day, day, NOW)

@@ -1,0 +1,106 @@
+"""Hours, days, months and years by a zone's calendar: without gap or overlap, whatever its clocks do."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flows.api_config import Dates
+from flows.request_plan import Window, current_window, window_stamp, windows_of_days
+from tests.unit.test_backfill_plan import UNITS, ZONES
+
+
+def moments(window: Window) -> list[str]:
+    """What a window is, told so that two hours of one clock time differ, as comparing them does not."""
+    return [moment.isoformat() for moment in (window.start, window.end, window.last)]
+
+
+@given(
+    unit=st.sampled_from(UNITS),
+    timezone=st.sampled_from(ZONES),
+    first=st.dates(date(2023, 10, 1), date(2024, 11, 30)),
+    days=st.integers(0, 60),
+)
+@example("hour", "America/New_York", date(2024, 11, 2), 2)
+@example("hour", "America/Santiago", date(2024, 9, 8), 1)
+@example("day", "America/Santiago", date(2024, 9, 7), 2)
+@example("hour", "America/Santiago", date(2024, 4, 6), 1)
+@example("hour", "Africa/Cairo", date(2024, 4, 26), 1)
+@example("hour", "Asia/Beirut", date(2024, 3, 31), 1)
+@example("hour", "Australia/Lord_Howe", date(2024, 10, 5), 3)
+@example("hour", "Australia/Lord_Howe", date(2024, 4, 6), 3)
+@example("hour", "Pacific/Chatham", date(2024, 9, 28), 2)
+@example("hour", "Pacific/Chatham", date(2024, 4, 6), 2)
+def test_a_unit_is_the_same_whatever_range_it_was_found_in(
+    unit: Any, timezone: str, first: date, days: int
+) -> None:
+    dates = Dates(unit=unit, timezone=timezone)
+    last = first + timedelta(days=days)
+    units = list(windows_of_days(dates, first, last))
+    assert [moments(each) for each in units] == [moments(current_window(dates, each.start)) for each in units]
+    assert all(one.is_followed_by(other) for one, other in itertools.pairwise(units))
+    assert all(each.start.astimezone(UTC) < each.end.astimezone(UTC) for each in units)
+    assert len({window_stamp(each, unit) for each in units}) == len(units)
+    # as the zone's clock shows them: a time that it leaps over is none to ask for
+    shown = [each.start.astimezone(UTC).astimezone(ZoneInfo(timezone)) for each in units]
+    assert [each.start.isoformat() for each in units] == [moment.isoformat() for moment in shown]
+    middles = [each.start.astimezone(UTC) + timedelta(minutes=14) for each in units]
+    assert [moments(current_window(dates, middle)) for middle in middles] == [moments(each) for each in units]
+    days_after = [moments(each) for each in windows_of_days(dates, last, last)]
+    assert [moments(each) for each in units][-len(days_after) :] == days_after
+
+
+@pytest.mark.parametrize(
+    ("timezone", "day"),
+    [
+        ("America/Santiago", date(2024, 9, 8)),
+        ("Africa/Cairo", date(2024, 4, 26)),
+        ("Asia/Beirut", date(2024, 3, 31)),
+    ],
+)
+def test_a_day_without_midnight_begins_at_one(timezone: str, day: date) -> None:
+    hours = list(windows_of_days(Dates(unit="hour", timezone=timezone), day, day))
+    assert [f"{each.start:%H:%M}" for each in hours] == [f"{hour:02}:00" for hour in range(1, 24)]
+    (whole,) = windows_of_days(Dates(unit="day", timezone=timezone), day, day)
+    assert whole.start.isoformat() == hours[0].start.isoformat()
+    assert whole.end.isoformat() == hours[-1].end.isoformat()
+    assert window_stamp(whole, "day") == f"{day:%Y%m%d}"
+
+
+@pytest.mark.parametrize(
+    ("timezone", "stamp", "start", "end"),
+    [
+        ("Australia/Lord_Howe", "2024100601", "2024-10-06T01:00:00+10:30", "2024-10-06T02:30:00+11:00"),
+        ("Australia/Lord_Howe", "2024100602", "2024-10-06T02:30:00+11:00", "2024-10-06T03:00:00+11:00"),
+        ("Australia/Lord_Howe", "2024100603", "2024-10-06T03:00:00+11:00", "2024-10-06T04:00:00+11:00"),
+        ("Australia/Lord_Howe", "2024040701", "2024-04-07T01:00:00+11:00", "2024-04-07T02:00:00+10:30"),
+        ("Australia/Lord_Howe", "2024040702", "2024-04-07T02:00:00+10:30", "2024-04-07T03:00:00+10:30"),
+        ("Pacific/Chatham", "2024092902", "2024-09-29T02:00:00+12:45", "2024-09-29T03:45:00+13:45"),
+        ("Pacific/Chatham", "2024092903", "2024-09-29T03:45:00+13:45", "2024-09-29T04:00:00+13:45"),
+        # from 03:00 to 03:45, and again from 02:45 to 03:00
+        ("Pacific/Chatham", "2024040703", "2024-04-07T03:00:00+13:45", "2024-04-07T03:00:00+12:45"),
+        ("Pacific/Chatham", "2024040703X", "2024-04-07T03:00:00+12:45", "2024-04-07T04:00:00+12:45"),
+    ],
+)
+def test_where_clocks_change_between_full_hours_an_hour_is_shorter_or_longer(
+    timezone: str, stamp: str, start: str, end: str
+) -> None:
+    dates = Dates(unit="hour", timezone=timezone)
+    day = date.fromisoformat(start[:10])
+    hours = list(windows_of_days(dates, day, day))
+    stamps = [window_stamp(each, "hour") for each in hours]
+    shown_first = [each for each in stamps if not each.endswith("X")]
+    assert shown_first == [f"{day:%Y%m%d}{hour:02}" for hour in range(24)]
+    found = hours[stamps.index(stamp)]
+    assert moments(found) == [start, end, start]
+    # each minute of it is in it
+    length = found.end.astimezone(UTC) - found.start.astimezone(UTC)
+    for minute in range(length // timedelta(minutes=1)):
+        moment = found.start.astimezone(UTC) + timedelta(minutes=minute, seconds=30)
+        assert moments(current_window(dates, moment)) == [start, end, start]
