@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from flows.api_config import ApiConfig, Dates
+from flows.api_config import ApiConfig, Dates, units_at_once
 from flows.object_store import ObjectStore
 from flows.request_plan import (
     StoredSpan,
@@ -84,13 +84,14 @@ def _stored_spans(
     api: ApiConfig, dates: Dates, units: tuple[Window, ...], store: ObjectStore
 ) -> tuple[StoredSpan, ...]:
     """What the API's objects hold of some units, in the order of time."""
-    longest = max(unit.end - unit.start for unit in units)
+    most = units_at_once(api)
     # one that begins before them may reach into them
-    earliest = current_window(dates, units[0].start - longest * (dates.max_window - 1))
+    longest = max(unit.end.astimezone(UTC) - unit.start.astimezone(UTC) for unit in units) * most
+    earliest = current_window(dates, units[0].start.astimezone(UTC) - longest) if most > 1 else units[0]
     stamps = (window_stamp(earliest, dates.unit), window_stamp(units[-1], dates.unit))
     found = store.dated(api.output_folder, api.csv_prefix, stamps, api.outputs)
     settling = timedelta(days=dates.settled_after_days)
-    if dates.max_window == 1:
+    if most == 1:
         return tuple(
             StoredSpan(unit.start.astimezone(UTC), unit.end.astimezone(UTC), each.stored_at - settling)
             for unit in units

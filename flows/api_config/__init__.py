@@ -38,6 +38,7 @@ from flows.api_config.settings import (
     use_bucket,
 )
 from flows.api_config.templates import Placeholder, moment_text, parse_template, placeholders
+from flows.api_config.window_requests import units_at_once
 
 __all__ = [
     "DEFAULT_S3_BLOCK",
@@ -82,5 +83,6 @@ __all__ = [
     "resolve_secrets",
     "secret_references",
     "select_apis",
+    "units_at_once",
     "use_bucket",
 ]

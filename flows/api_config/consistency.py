@@ -14,7 +14,7 @@ from flows.api_config.models import ApiConfig
 from flows.api_config.paging import PagePagination
 from flows.api_config.problems import nearest_word
 from flows.api_config.templates import WINDOW_PLACEHOLDERS, placeholders
-from flows.api_config.window_requests import are_asked_for_alike, is_asked_for_dates, is_longer_window_told
+from flows.api_config.window_requests import are_asked_for_alike, is_asked_for_dates
 
 MAX_REQUESTS_PER_WINDOW = 10_000
 
@@ -116,9 +116,6 @@ def _windows(api: ApiConfig) -> Iterator[Inconsistency]:
         longer = "" if unit == "year" else ", or name a longer unit"
         advice = f"let placeholders tell the {unit}, e.g. {_FORMATS_OF_UNITS[unit]}{longer}"
         yield ".dates.unit", cause, advice
-    if api.dates.max_window > 1 and not is_longer_window_told(api, api.dates):
-        cause = f"lets one request ask for several {unit}s, but it would ask like one for the first alone"
-        yield ".dates.max_window", cause, "say with {end} or {last} where they end, or leave max_window out"
 
 
 def _pagination(api: ApiConfig) -> Iterator[Inconsistency]:

@@ -21,7 +21,13 @@ def are_asked_for_alike(api: ApiConfig, dates: Dates) -> bool:
     return any(one == other for one, other in itertools.pairwise(_asked(api, *unit) for unit in units))
 
 
-def is_longer_window_told(api: ApiConfig, dates: Dates) -> bool:
+def units_at_once(api: ApiConfig) -> int:
+    """How many units a request may ask for: one, where nothing that is sent tells where several end."""
+    dates = api.dates or Dates()
+    return dates.max_window if dates.max_window > 1 and _is_longer_window_told(api, dates) else 1
+
+
+def _is_longer_window_told(api: ApiConfig, dates: Dates) -> bool:
     """Whether two units at once are asked for otherwise than the first of them alone."""
     starts = _starts(dates)
     return all(

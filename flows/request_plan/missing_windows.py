@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flows.api_config import ApiConfig, Dates
+from flows.api_config import ApiConfig, units_at_once
 from flows.request_plan.windows import Window
 
 
@@ -56,15 +56,16 @@ def missing_windows(
         for (unit, owner), is_asked in zip(owned, is_asked_for, strict=True)
         if owner and is_asked and (force or owner.known_until < unit.end.astimezone(UTC))
     }
+    most = units_at_once(api)
     windows: list[Window] = []
     already_stored = 0
     for (unit, owner), is_asked in zip(owned, is_asked_for, strict=True):
         if owner and owner.start in anew:
-            _append(windows, unit, api, names_object=unit.start.astimezone(UTC) == owner.start)
+            _append(windows, unit, most, names_object=unit.start.astimezone(UTC) == owner.start)
         elif is_asked and owner:
             already_stored += unit.units
         elif is_asked:
-            _append(windows, unit, api)
+            _append(windows, unit, most)
     return tuple(windows), already_stored
 
 
@@ -81,8 +82,7 @@ def _with_owners(
         yield unit, owner if owner and owner.start <= start and end <= owner.end else None
 
 
-def _append(windows: list[Window], unit: Window, api: ApiConfig, *, names_object: bool = False) -> None:
-    most = (api.dates or Dates()).max_window
+def _append(windows: list[Window], unit: Window, most: int, *, names_object: bool = False) -> None:
     last = windows[-1] if windows and not names_object else None
     if last and last.is_followed_by(unit) and last.units + unit.units <= most:
         windows[-1] = last.joined_with(unit)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.api_config import ConfigError, load_config
+from flows.api_config import ApiConfig, ConfigError, load_config, units_at_once
 
 WriteConfig = Callable[..., Path]
 BASE = {"name": "a", "url": "https://example.com/current", "output_folder": "f", "csv_prefix": "p"}
@@ -89,33 +89,25 @@ def test_a_unit_may_be_told_by_several_placeholders_together(write_config: Write
 
 
 @pytest.mark.parametrize(
-    ("keys", "is_refused"),
+    ("keys", "count"),
     [
-        ({"params": {"from": "{start}"}}, True),
-        ({"params": {"from": "{start}"}, "url": "https://example.com/{end}"}, False),
+        ({"params": {"from": "{start}"}}, 1),
+        ({"params": {"from": "{start}"}, "url": "https://example.com/{end}"}, 7),
         # what is asked for dates is not the url
-        ({"history_url": "https://example.com/{start}", "url": "https://example.com/{end}"}, True),
-        ({"history_url": "https://example.com/{start:%Y%m%d}/{last:%Y%m%d}"}, False),
-        ({"history_url": "https://example.com/{start}", "params": {"to": "{end_utc:%Y%m%dT%H%M}"}}, False),
-        ({"history_url": "https://example.com/{start}", "headers": {"X-To": "{last_utc}"}}, False),
+        ({"history_url": "https://example.com/{start}", "url": "https://example.com/{end}"}, 1),
+        ({"history_url": "https://example.com/{start:%Y%m%d}/{last:%Y%m%d}"}, 7),
+        ({"history_url": "https://example.com/{start}", "params": {"to": "{end_utc:%Y%m%dT%H%M}"}}, 7),
+        ({"history_url": "https://example.com/{start}", "headers": {"X-To": "{last_utc}"}}, 7),
         # an end that several days have in common
-        ({"history_url": "https://example.com/{start:%Y%m%d}/{end:%Y%m}"}, True),
+        ({"history_url": "https://example.com/{start:%Y%m%d}/{end:%Y%m}"}, 1),
         # it is never asked for dates
-        ({}, False),
+        ({}, 1),
     ],
 )
-def test_a_window_of_several_units_needs_its_end_told(
-    write_config: WriteConfig, keys: dict[str, Any], is_refused: bool
+def test_units_are_asked_for_one_by_one_where_nothing_tells_the_end_of_several(
+    keys: dict[str, Any], count: int
 ) -> None:
-    problems = told(write_config({**BASE, **dates(unit="day", max_window=7), **keys}))
-    assert list(problems) == (["$.apis[0].dates.max_window"] if is_refused else [])
-    if is_refused:
-        assert "several days" in problems["$.apis[0].dates.max_window"]
-        assert "{end} or {last}" in problems["$.apis[0].dates.max_window"]
-    assert not told(write_config({**BASE, **dates(unit="day"), **keys}))
-
-
-def test_both_are_told_at_once(write_config: WriteConfig) -> None:
-    url = "https://example.com/{start:%Y%m%d}"
-    problems = told(write_config({**BASE, **dates(unit="hour", max_window=24), "history_url": url}))
-    assert list(problems) == ["$.apis[0].dates.unit", "$.apis[0].dates.max_window"]
+    assert (
+        units_at_once(ApiConfig.model_validate({**BASE, **dates(unit="day", max_window=7), **keys})) == count
+    )
+    assert units_at_once(ApiConfig.model_validate({**BASE, **dates(unit="day"), **keys})) == 1

@@ -88,11 +88,6 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         ".dates.unit",
         "e.g. {start:%Y%m%d%H}, or",
     ),
-    (
-        {"url": "https://example.com/{start}", "dates": {**DATES, "max_window": 2}},
-        ".dates.max_window",
-        "{last}",
-    ),
     ({"auth": {**TOKEN, "token_url": "http://example.com/t"}}, ".auth[0].token_url", "plain http"),
     ({"auth": {**TOKEN, "password": "hunter2"}}, ".auth.password", "must be named"),
     ({"auth": {**TOKEN, "params": {"client_secret": "x"}}}, ".auth.params", "by reference"),
