@@ -64,7 +64,8 @@ def _range(hours: set[datetime], expected: tuple[datetime, datetime] | None) -> 
 
 
 def _hours_between(first: datetime, end: datetime) -> Iterator[datetime]:
-    hour = _hour_of(first)
+    # both alike, since in a zone half an hour off its days begin amid an hour of UTC
+    hour, end = _hour_of(first), _hour_of(end)
     while hour < end:
         yield hour
         hour += _HOUR

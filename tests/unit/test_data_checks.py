@@ -52,6 +52,16 @@ def test_a_whole_day_misses_no_hour_however_long_it_is(
         assert messages(prices(hours), key_columns=keys, zone=NEW_YORK, expected_hours=window) == []
 
 
+def test_days_that_begin_amid_an_hour_of_utc_have_all_their_hours_too() -> None:
+    kolkata = ZoneInfo("Asia/Kolkata")
+    begin = datetime(2024, 1, 2, tzinfo=kolkata)
+    hours = [begin + timedelta(hours=number) for number in range(24)]
+    options = {"zone": kolkata, "expected_hours": (begin, begin + timedelta(days=1))}
+    assert messages(prices(hours), **options) == []
+    (found,) = messages(prices(hours[:5] + hours[6:]), **options)
+    assert found.startswith("missing_hours: 1 hours have no row")
+
+
 @pytest.mark.parametrize("day", [SPRING, AUTUMN, ORDINARY])
 @pytest.mark.parametrize("index", [0, 1, 2, 11, -1])
 def test_an_hour_that_is_not_there_is_named(day: datetime, index: int) -> None:
