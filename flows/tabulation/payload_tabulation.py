@@ -96,7 +96,7 @@ def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
 def _tabulate_trees(parts: Sequence[Part], layout: Layout) -> Table:
     chain = None if layout.explode is None else explode_chain(layout.explode)
     if layout.format == "json" and not chain:
-        quick = _tabulate_quickly(parts, lambda body: _tabulate_alike(body, layout.records))
+        quick = _tabulate_quickly(parts, lambda body: _tabulate_alike(body, layout))
         if quick is not None:
             return quick
     if layout.format == "xml" and not chain:
@@ -114,8 +114,10 @@ def _tabulate_trees(parts: Sequence[Part], layout: Layout) -> Table:
     return _labelled(records, parts)
 
 
-def _tabulate_alike(body: bytes, records: Sequence[str] | None) -> Table | None:
-    return tabulate_stencilled_records(body, records) or tabulate_uniform_records(body, records)
+def _tabulate_alike(body: bytes, layout: Layout) -> Table | None:
+    return tabulate_stencilled_records(body, layout.records) or tabulate_uniform_records(
+        body, layout.records, keeps_all_lists=layout.explode is not None
+    )
 
 
 def _tabulate_quickly(parts: Sequence[Part], way: Callable[[bytes], Table | None]) -> Table | None:
@@ -125,7 +127,8 @@ def _tabulate_quickly(parts: Sequence[Part], way: Callable[[bytes], Table | None
     tables: list[Table] = []
     for part in parts:
         table = way(part.body)
-        if table is None:
+        # what is to be found in lists depends on all parts
+        if table is None or table.findings != (tables or [table])[0].findings:
             return None
         tables.append(table)
     frame = tables[0].frame
