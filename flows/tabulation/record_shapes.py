@@ -63,7 +63,7 @@ def learn_shape(sample: bytes, *, keeps_all_lists: bool) -> Shape | None:
         return Shape(leaves)
     (exploded,) = with_objects
     lists = list(_lists_at(exploded, records))
-    items = _learn_leaves([item for found in lists for item in found])
+    items = _learn_leaves([item for found in lists for item in found][:_SAMPLE_RECORDS])
     # where the first record has all keys of all items, their columns stand together, in the list's place
     if items is None or not lists[0] or Missing in dict(leaves)[exploded]:
         return None
@@ -91,10 +91,12 @@ def _learn_leaves(records: list[Any]) -> Leaves | None:
     merged: dict[Path, set[type]] = {}
     lacking: set[Path] = set()
     for number, record in enumerate(records):
-        leaves = dict(_leaf_types(record, ()))
+        leaves: dict[Path, type] = {}
+        if type(record) is not dict or not _add_leaf_types(record, (), leaves):
+            return None
         differing = merged.keys() ^ leaves.keys() if number else set()
         # of nested objects only the exact way knows where a further key stands
-        if None in leaves.values() or any(len(path) > 1 for path in differing):
+        if any(len(path) > 1 for path in differing):
             return None
         lacking |= differing
         for path, kind in leaves.items():
@@ -116,15 +118,16 @@ def _is_one_kind(kinds: set[type]) -> bool:
     return len(kinds - {NoneType}) <= 1 or len(kinds - {Missing}) <= 1
 
 
-def _leaf_types(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Go through the leaves below a value; a type of None marks what only the exact way can place."""
-    if isinstance(value, dict) and value and len(path) < MAX_RECORD_DEPTH:
-        for key, item in value.items():
-            yield from _leaf_types(item, (*path, key))
-    elif not path or isinstance(value, dict):
-        yield path, None
-    else:
-        yield path, type(value)
+def _add_leaf_types(value: dict[str, Any], path: Path, leaves: dict[Path, type]) -> bool:
+    """Add the leaves below an object; False where there is something that only the exact way can place."""
+    if not value or len(path) == MAX_RECORD_DEPTH:
+        return False
+    for key, item in value.items():
+        if type(item) is not dict:
+            leaves[*path, key] = type(item)
+        elif not _add_leaf_types(item, (*path, key), leaves):
+            return False
+    return True
 
 
 def _lists_at(path: Path, records: list[Any]) -> Iterator[list[Any]]:
