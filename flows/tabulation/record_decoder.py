@@ -43,7 +43,10 @@ def decoder_for(wrappers: tuple[str, ...], shape: Shape) -> RecordDecoder:
     leaves = list(_typed(shape.leaves))
     if shape.exploded is not None:
         items: Any = list[_struct_for(_typed(shape.items), attributes_of_items, ())]  # type: ignore[misc]
-        leaves = [leaf if leaf[0] != shape.exploded else (leaf[0], items, False) for leaf in leaves]
+        leaves = [
+            (path, items if path == shape.exploded else kind, is_optional)
+            for path, kind, is_optional in leaves
+        ]
     document: Any = list[_struct_for(leaves, attributes, ())]  # type: ignore[misc]  # made at run time
     for key in reversed(wrappers):
         document = _define_struct({key: document})

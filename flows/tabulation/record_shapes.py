@@ -65,7 +65,7 @@ def learn_shape(sample: bytes, *, keeps_all_lists: bool) -> Shape | None:
     lists = list(_lists_at(exploded, records))
     items = _learn_leaves([item for found in lists for item in found][:_SAMPLE_RECORDS])
     # where the first record has all keys of all items, their columns stand together, in the list's place
-    if items is None or not lists[0] or Missing in dict(leaves)[exploded]:
+    if items is None or not next(_lists_at(exploded, records[:1]), None):
         return None
     # an item's own text would share the column of the list
     if any(Missing in kinds or not element_path(path) for path, kinds in items):

@@ -93,7 +93,8 @@ def _type_rows(
         return leaves if leaves is not None and quotes == sum(leaf.quotes for leaf in leaves) else None
     if leaves is None or any(leaf.holds_objects for leaf in leaves):
         return None
-    lists = values[shape.exploded]
+    lists = [found or () for found in values[shape.exploded]]
+    quotes += 2 * values[shape.exploded].count(None)
     items = list(itertools.chain.from_iterable(lists))
     inner = _type_leaves(
         shape.items, decoder.values_of_items(items), shape.exploded, depth + 2 + len(shape.exploded)
