@@ -20,6 +20,7 @@ from flows.tabulation.flat_columns import (
     tabulate_flat,
     transposed,
 )
+from flows.tabulation.record_columns import MAX_PADDING, MAX_REPEATED_CHARACTERS
 from flows.tabulation.record_tabulation import (
     RecordsTable,
     explode_chain,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flows.documents.json_document import JsonValue
+    from flows.tabulation.table import QuickTable
 
 
 UNIFORM_MIN_BYTES = 32_768
@@ -114,31 +116,38 @@ def _tabulate_trees(parts: Sequence[Part], layout: Layout) -> Table:
     return _labelled(records, parts)
 
 
-def _tabulate_alike(body: bytes, layout: Layout) -> Table | None:
+def _tabulate_alike(body: bytes, layout: Layout) -> QuickTable | None:
     return tabulate_stencilled_records(body, layout.records) or tabulate_uniform_records(
         body, layout.records, keeps_all_lists=layout.explode is not None
     )
 
 
-def _tabulate_quickly(parts: Sequence[Part], way: Callable[[bytes], Table | None]) -> Table | None:
+def _tabulate_quickly(parts: Sequence[Part], way: Callable[[bytes], QuickTable | None]) -> Table | None:
     """The quick way, where every part can go it and their tables fit together exactly."""
     if sum(len(part.body) for part in parts) < UNIFORM_MIN_BYTES:
         return None
-    tables: list[Table] = []
+    tables: list[QuickTable] = []
     for part in parts:
         table = way(part.body)
-        # what is to be found in lists depends on all parts
-        if table is None or table.findings != (tables or [table])[0].findings:
+        if table is None:
             return None
         tables.append(table)
-    frame = tables[0].frame
+    first = tables[0]
+    frame = first.frame
     for table in tables[1:]:
-        joined = _appended(frame, table.frame)
+        # whether lists hold objects is told by findings alone
+        is_alike = (table.sources, table.findings) == (first.sources, first.findings)
+        joined = _appended(frame, table.frame) if is_alike else None
         if joined is None:
             return None
         frame = joined
+    # these bounds are for all payloads together
+    if sum(table.repeated_characters for table in tables) > MAX_REPEATED_CHARACTERS:
+        return None
+    if sum(frame.null_count().row(0)) + frame.height > MAX_PADDING:
+        return None
     heights = tuple(table.frame.height for table in tables)
-    whole = Table(frame, tables[0].records_at, tables[0].findings, tables[0].is_all_text)
+    whole = Table(frame, first.records_at, first.findings, first.is_all_text)
     return _labelled(RecordsTable(whole, heights), parts)
 
 

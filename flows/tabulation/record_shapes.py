@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flows.tabulation.record_paths import Path
+    from flows.tabulation.table import Source
 
 SAMPLE_BYTES = 65_536
 MAX_RECORD_DEPTH = 20
@@ -42,6 +43,14 @@ class Shape:
     """The one leaf with lists of objects that become rows."""
     items: Leaves = ()
     """Of these objects."""
+
+    def sources(self) -> Iterator[Source]:
+        """Go through the columns, exploded."""
+        for path, kinds in self.leaves:
+            if path == self.exploded:
+                yield from ((*path, None, *source) for source in Shape(self.items).sources())
+            else:
+                yield (*path, None) if list in kinds else path
 
 
 def learn_shape(sample: bytes, *, keeps_all_lists: bool) -> Shape | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,12 +17,20 @@ if TYPE_CHECKING:
     from flows.tabulation.typed_leaves import TypedLeaf
 
 
+@dataclass(frozen=True, slots=True)
+class RepeatedRows:
+    """Columns in order, and how many characters of them were repeated at most."""
+
+    leaves: list[TypedLeaf]
+    characters: int = 0
+
+
 def repeat_rows(
     before: Sequence[TypedLeaf],
     items: Sequence[TypedLeaf],
     behind: Sequence[TypedLeaf],
     lengths: Sequence[int],
-) -> list[TypedLeaf] | None:
+) -> RepeatedRows | None:
     """Join the columns of records and those of the items in their lists.
 
     Args:
@@ -32,14 +40,15 @@ def repeat_rows(
         lengths: How many items each record has; one without any keeps a row, empty in their columns.
 
     Returns:
-        The columns in order, or None where the exact way may refuse so much repetition or emptiness.
+        The columns, or None where the exact way may refuse so much repetition or emptiness.
     """
     height = sum(length or 1 for length in lengths)
     # the list itself is a column for the time being, where it is empty
     width = len(before) + len(items) + len(behind) + 1
     if width * height > MAX_PADDING:
         return None
-    if _repeated_characters([*before, *behind], lengths) > MAX_REPEATED_CHARACTERS:
+    characters = _repeated_characters([*before, *behind], lengths)
+    if characters > MAX_REPEATED_CHARACTERS:
         return None
     record_of_row = pl.Series(
         itertools.chain.from_iterable(
@@ -58,7 +67,8 @@ def repeat_rows(
             dtype=pl.UInt32,
         )
         items = _gathered(items, item_of_row)
-    return [*_gathered(before, record_of_row), *items, *_gathered(behind, record_of_row)]
+    leaves = [*_gathered(before, record_of_row), *items, *_gathered(behind, record_of_row)]
+    return RepeatedRows(leaves, characters)
 
 
 def _repeated_characters(leaves: Sequence[TypedLeaf], lengths: Sequence[int]) -> int:

@@ -19,8 +19,8 @@ from flows.tabulation.kept_lists import finding_on_kept_lists
 from flows.tabulation.record_columns import MAX_PADDING
 from flows.tabulation.record_decoder import decoder_for
 from flows.tabulation.record_shapes import MAX_RECORD_DEPTH, SAMPLE_BYTES, learn_shape
-from flows.tabulation.repeated_rows import repeat_rows
-from flows.tabulation.table import Table
+from flows.tabulation.repeated_rows import RepeatedRows, repeat_rows
+from flows.tabulation.table import QuickTable
 from flows.tabulation.typed_leaves import numbers_fit_doubles, type_leaf
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _WRAPPER_KEY = re.compile(rb'"([^"\\]*)"')
 
 def tabulate_uniform_records(
     body: bytes, records: Sequence[str] | None = None, *, keeps_all_lists: bool = False
-) -> Table | None:
+) -> QuickTable | None:
     """Tabulate a list of objects that have, key by key, the same types; their own keys may be missing.
 
     Args:
@@ -61,12 +61,13 @@ def tabulate_uniform_records(
             return None
         decoder = decoder_for(wrappers, shape)
         rows = functools.reduce(getattr, ["f0"] * len(wrappers), decoder.document.decode(body))
-        leaves = _type_rows(rows, shape, decoder, body.count(b'"') - 2 * len(wrappers), len(wrappers))
+        typed = _type_rows(rows, shape, decoder, body.count(b'"') - 2 * len(wrappers), len(wrappers))
     except (ValueError, RecursionError):
         # not such a document after all, or not JSON: the exact way finds out, and tells the reader
         return None
-    if leaves is None:
+    if typed is None:
         return None
+    leaves = typed.leaves
     with_objects = [leaf for leaf in leaves if leaf.holds_objects]
     if shape.exploded is None and len(with_objects) == 1 and not keeps_all_lists:
         # further down, an only list of objects came up after all
@@ -76,12 +77,18 @@ def tabulate_uniform_records(
         kept = [name for name, leaf in zip(names, leaves, strict=True) if leaf.holds_objects]
         findings.append(finding_on_kept_lists(kept))
     series = [leaf.series.alias(name) for name, leaf in zip(names, leaves, strict=True)]
-    return Table(pl.DataFrame(series), show_path(wrappers), tuple(findings))
+    return QuickTable(
+        pl.DataFrame(series),
+        show_path(wrappers),
+        tuple(findings),
+        sources=tuple(shape.sources()),
+        repeated_characters=typed.characters,
+    )
 
 
 def _type_rows(
     rows: list[Any], shape: Shape, decoder: RecordDecoder, quotes: int, depth: int
-) -> list[TypedLeaf] | None:
+) -> RepeatedRows | None:
     """The columns of decoded records in order, where no key stands twice: that would be more quotes."""
     values = dict(zip((path for path, _ in shape.leaves), decoder.values_of_leaves(rows), strict=True))
     if len(values) * len(rows) > MAX_PADDING:
@@ -90,7 +97,9 @@ def _type_rows(
     leaves = _type_leaves(own, [values[path] for path, _ in own], (), depth + 1)
     quotes -= _quotes_of_keys(shape.leaves, len(rows))
     if shape.exploded is None:
-        return leaves if leaves is not None and quotes == sum(leaf.quotes for leaf in leaves) else None
+        if leaves is None or quotes != sum(leaf.quotes for leaf in leaves):
+            return None
+        return RepeatedRows(leaves)
     if leaves is None or any(leaf.holds_objects for leaf in leaves):
         return None
     lists = [found or () for found in values[shape.exploded]]

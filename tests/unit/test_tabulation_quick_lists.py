@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -43,7 +42,6 @@ SHAPES = st.recursive(
 ODD: st.SearchStrategy[Any] = st.sampled_from(
     ["", None, {}, [], [1], [[]], [{}], [{"a": 1}], [""], [None], "x", 1.5, {"a": 1}]
 )
-LISTS = {"a": [{"x": 1, "y": "p"}, {"x": 2, "y": "q"}], "b": [{"x": 3}]}
 
 
 def values_of(shape: Any) -> st.SearchStrategy[Any]:
@@ -280,32 +278,3 @@ def test_lists_nested_too_deeply_are_refused(wrappers: int, is_exploded: bool) -
             assert tabulate_uniform_records(body) is None
         else:
             assert taken(body)
-
-
-@contextmanager
-def bounded(name: str, bound: int) -> Iterator[None]:
-    with ExitStack() as stack:
-        for module in (
-            "record_columns",
-            "plain_records",
-            "record_shapes",
-            "uniform_records",
-            "repeated_rows",
-        ):
-            stack.enter_context(patch(f"flows.tabulation.{module}.{name}", bound, create=True))
-        yield
-
-
-@settings(deadline=None)
-@given(
-    records=FORECASTS,
-    bound=st.tuples(
-        st.sampled_from(["MAX_REPEATED_CHARACTERS", "MAX_PADDING", "MAX_COLUMNS"]), st.integers(0, 40)
-    ),
-)
-def test_bounds_that_the_exact_way_keeps_are_kept(records: list[Any], bound: tuple[str, int]) -> None:
-    body = compact(records)
-    with bounded(*bound):
-        quick = tabulate_uniform_records(body)
-        # the exact way would raise
-        assert quick is None or same_tables(quick, tabulate_exactly(body))
