@@ -5,6 +5,7 @@ Without deadlines: on busy cores the threads of polars wait for each other.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def test_an_odd_value_anywhere_is_seen(records: list[Any], keeps: bool, data: st
         if isinstance(holder, dict) and data.draw(st.booleans()):
             del holder[key]
         else:
-            holder[key] = data.draw(ODD)
+            holder[key] = copy.deepcopy(data.draw(ODD))
         if not list(places(records)):
             return
     with patch.object(record_shapes, "_SAMPLE_RECORDS", data.draw(st.integers(1, 4))):
