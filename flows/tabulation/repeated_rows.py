@@ -75,7 +75,7 @@ def _repeated_characters(leaves: Sequence[TypedLeaf], lengths: Sequence[int]) ->
     """No fewer than `write_columns` would count."""
     times = pl.Series([max(length - 1, 0) for length in lengths], dtype=pl.Int64)
     texts = [leaf.series for leaf in leaves if leaf.series.dtype == pl.String]
-    of_numbers = (len(leaves) - len(texts)) * MAX_NUMBER_LENGTH * sum(times)
+    of_numbers = (len(leaves) - len(texts)) * MAX_NUMBER_LENGTH * int(times.sum())
     return of_numbers + sum(int((series.str.len_bytes().cast(pl.Int64) * times).sum()) for series in texts)
 
 

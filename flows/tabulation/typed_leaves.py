@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.tabulation.column_types import MAX_EXACT_INTEGER, MAX_INTEGER, MAX_SIGNIFICANT_DIGITS
+from flows.tabulation.column_types import MAX_EXACT_INTEGER, MAX_SIGNIFICANT_DIGITS
 from flows.tabulation.kept_lists import keep_lists
 from flows.tabulation.record_shapes import Missing
 
@@ -95,10 +95,12 @@ def _typed_series(kinds: frozenset[type], values: list[Any]) -> pl.Series | None
     found = set(map(type, values)) - {NoneType}
     if int not in found:
         return pl.Series("", values, dtype=pl.Float64)
-    integers = [value for value in values if type(value) is int]
-    low, high = min(integers), max(integers)
     if float in found:
-        exact = max(-low, high) <= MAX_EXACT_INTEGER
+        integers = [value for value in values if type(value) is int]
+        exact = max(map(abs, integers)) <= MAX_EXACT_INTEGER
         return pl.Series("", values, dtype=pl.Float64) if exact else None
-    # ~low is -low - 1: of 64-bit integers one more is negative than positive
-    return pl.Series("", values, dtype=pl.Int64) if max(~low, high) <= MAX_INTEGER else None
+    try:
+        return pl.Series("", values, dtype=pl.Int64)
+    except (TypeError, OverflowError):
+        # beyond 64 bits
+        return None
