@@ -30,6 +30,7 @@ from flows.tabulation.record_tabulation import (
 from flows.tabulation.stencilled_records import tabulate_stencilled_records
 from flows.tabulation.stencilled_xml import tabulate_stencilled_xml
 from flows.tabulation.table import Layout, Part, Table
+from flows.tabulation.uncollected import no_garbage_sought
 from flows.tabulation.uniform_records import tabulate_uniform_records
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ UNIFORM_MIN_BYTES = 32_768
 """Below this, deriving a typed decoder costs more than it saves."""
 
 
+@no_garbage_sought()
 def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
     """Turn payloads into one flat table, as if their records had stood in one; no value of them is lost.
 

@@ -22,6 +22,7 @@ _FIRST_PRINTABLE = b" "[0]
 # fewer digits than make a 64-bit integer, or a double, lose any; no -0, which has a sign as a decimal alone
 _INTEGER = r"^(?:0|-?[1-9][0-9]{0,17})$"
 _DECIMAL = r"^-?(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,7})?$"
+_LINES = {pattern: f"^(?:{pattern[1:-1]}\n)*$" for pattern in (_INTEGER, _DECIMAL)}
 _NEGATIVE_ZERO = "-0"
 _FORETASTE = 10
 
@@ -112,9 +113,12 @@ def _numbers(columns: dict[int, pl.Series]) -> dict[int, pl.Series]:
         n: column for n, column in columns.items() if n not in integers and _is_like(_DECIMAL, column)
     }
     decimals = {n: decimals[n] for n in _all_match(_DECIMAL, decimals)}
-    return {n: column.cast(pl.Int64) for n, column in integers.items()} | {
-        n: column.cast(pl.Float64) for n, column in decimals.items() if not (column == _NEGATIVE_ZERO).any()
-    }
+    typed = {n: column.cast(pl.Int64, strict=False) for n, column in integers.items()}
+    for n, column in decimals.items():
+        if not (column == _NEGATIVE_ZERO).any():
+            typed[n] = column.cast(pl.Float64, strict=False)
+    # a text of several lines looked like as many numbers
+    return {n: numbers for n, numbers in typed.items() if numbers.null_count() == columns[n].null_count()}
 
 
 def _is_like(pattern: str, column: pl.Series) -> bool:
@@ -125,14 +129,10 @@ def _is_like(pattern: str, column: pl.Series) -> bool:
 def _all_match(pattern: str, columns: dict[int, pl.Series]) -> list[int]:
     if not columns:
         return []
-    frame = _frame(columns)
-    return [
-        n
-        for n, all_match in zip(
-            columns, frame.select(pl.all().str.contains(pattern).all()).row(0), strict=True
-        )
-        if all_match
-    ]
+    # one long text is searched in half the time that as many short ones take
+    lines = pl.all().str.join("\n") + "\n"
+    matches = _frame(columns).select(lines.str.contains(_LINES[pattern])).row(0)
+    return [n for n, all_match in zip(columns, matches, strict=True) if all_match]
 
 
 def _typed_of_any(sources: pl.Series) -> pl.Series | None:
@@ -181,14 +181,12 @@ def _codes(frame: pl.DataFrame) -> list[pl.Series]:
     """The bytes of all texts of each column."""
     if not frame.width:
         return []
-    sizes = _sizes(frame)
+    sizes = dict(zip(frame.columns, _sizes(frame), strict=True))
     arrays = frame.select(
+        pl.col(name).str.join("").cast(pl.Binary).bin.reinterpret(dtype=pl.Array(pl.UInt8, size))
+        for name, size in sizes.items()
         # there are no arrays of nothing
-        pl.col(name)
-        .str.join("")
-        .replace("", " ")
-        .cast(pl.Binary)
-        .bin.reinterpret(dtype=pl.Array(pl.UInt8, size or 1))
-        for name, size in zip(frame.columns, sizes, strict=True)
+        if size
     )
-    return [array.explode() for array in arrays]
+    nothing = pl.Series(dtype=pl.UInt8)
+    return [arrays[name].explode() if size else nothing for name, size in sizes.items()]
