@@ -15,8 +15,7 @@ from flows.tabulation.table import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# line breaks and tabs in a text are escaped
-_NEVER_COMPACT = (b"\\", b"\n", b"\t", b"\r")
+_ENCODER = msgspec.json.Encoder()
 _FLAT_LISTS = msgspec.json.Decoder(
     list[list[dict[str, str | int | float | bool | None] | str | int | float | bool | None]]
 )
@@ -44,15 +43,14 @@ def keep_lists(sources: Sequence[Any], levels: int) -> KeptLists | None:
     """
     written = [source for source in sources if source is not None]
     joined = b",".join(written)
-    is_compact = _is_compact(joined)
-    lists = (_flat_lists(joined) if is_compact else None) or _any_lists(joined, levels)
+    lists = _compact_lists(b"[%b]" % joined)
+    if lists is not None:
+        texts = iter([str(source, "utf-8") for source in written])
+    else:
+        lists = _any_lists(joined, levels)
+        texts = iter([compact_json(value) for value in lists or ()])
     if lists is None or len(lists) != len(written):
         return None
-    texts = iter(
-        [str(source, "utf-8") for source in written]
-        if is_compact
-        else [compact_json(value) for value in lists]
-    )
     return KeptLists(
         [None if source is None else next(texts) for source in sources],
         joined.count(b'"'),
@@ -66,26 +64,19 @@ def finding_on_kept_lists(names: Iterable[str]) -> Finding:
     return Finding("info", "nested-lists-kept", message)
 
 
-def _is_compact(text: bytes) -> bool:
-    """Whether sound JSON has no escapes, and no white space but in its texts."""
-    if any(special in text for special in _NEVER_COMPACT):
-        return False
-    first, *others = text.split(b" ")
-    # a space is in a text where an odd number of quotes is before it
-    return not others or (
-        first.count(b'"') % 2 == 1 and not any(piece.count(b'"') % 2 for piece in others[:-1])
-    )
+def _compact_lists(text: bytes) -> list[list[Any]] | None:
+    """Decode lists of scalars and of objects of scalars, where writing them again gives the same text.
 
-
-def _flat_lists(text: bytes) -> list[list[Any]] | None:
-    """Decode compact lists of scalars and of objects of scalars, where no object has a key twice."""
+    So there are no white space, no key twice in an object, and no number written in its own way. There
+    are no escapes either, of which some would have to be written otherwise.
+    """
+    if b"\\" in text:
+        return None
     try:
-        lists = _FLAT_LISTS.decode(b"[" + text + b"]")
+        lists = _FLAT_LISTS.decode(text)
     except (ValueError, RecursionError):
         return None
-    keys = sum(len(item) for items in lists for item in items if type(item) is dict)
-    # a key that stands twice is one key less, and a text that begins with a colon looks like one more
-    return lists if text.count(b'":') == keys else None
+    return lists if _ENCODER.encode(lists) == text else None
 
 
 def _any_lists(text: bytes, levels: int) -> list[list[Any]] | None:

@@ -13,6 +13,7 @@ from flows.documents.json_document import decode_json
 from flows.documents.xml_document import decode_xml
 from flows.tabulation.column_types import MAX_EXACT_INTEGER
 from flows.tabulation.cut_columns import tabulate_cut_lists, tabulate_cut_rows
+from flows.tabulation.cut_csv import tabulate_cut_csv
 from flows.tabulation.flat_columns import (
     FlatRows,
     header_and_rows,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from flows.tabulation.table import QuickTable
 
 
+_ROWS_OF_FILE = "rows of the file"
 UNIFORM_MIN_BYTES = 32_768
 """Below this, deriving a typed decoder costs more than it saves."""
 
@@ -77,8 +79,9 @@ def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
     if layout.format == "zip":
         return _tabulate_archives(parts, layout)
     if layout.format == "csv":
-        return _flat(
-            parts, lambda body: transposed(*read_csv_rows(body, layout.skip_rows)), "rows of the file", True
+        quick = _tabulate_quickly(parts, lambda body: tabulate_cut_csv(body, layout.skip_rows, _ROWS_OF_FILE))
+        return quick or _flat(
+            parts, lambda body: transposed(*read_csv_rows(body, layout.skip_rows)), _ROWS_OF_FILE, True
         )
     columns_from, rows_from, columnar = layout.columns_from, layout.rows_from, layout.columnar
     if columns_from is not None and rows_from is not None:
