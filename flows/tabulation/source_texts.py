@@ -25,14 +25,31 @@ _DECIMAL = r"^-?(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,7})?$"
 _LINES = {pattern: f"^(?:{pattern[1:-1]}\n)*$" for pattern in (_INTEGER, _DECIMAL)}
 _NEGATIVE_ZERO = "-0"
 _FORETASTE = 10
+_PART_BYTES = 500_000
 
 
 def split_body(body: bytes, separator: str) -> pl.Series:
     """The pieces of a body; none where it is not UTF-8."""
+    # as a few large parts it is split in three quarters of the time
+    begins, sizes = _parts(body, separator.encode())
+    whole = pl.Series([body]).new_from_index(0, len(begins))
+    parts = pl.select(pl.lit(whole).bin.slice(begins, sizes)).to_series()
     try:
-        return pl.Series([body]).cast(pl.String).str.split(separator).explode()
+        return parts.cast(pl.String).str.split(separator).explode()
     except pl.exceptions.ComputeError:
         return pl.Series(dtype=pl.String)
+
+
+def _parts(body: bytes, separator: bytes) -> tuple[pl.Series, pl.Series]:
+    """Where large parts of a body begin, and their sizes; between two of them is a separator."""
+    begins, sizes = [0], []
+    # where two of them may overlap, it depends on the beginning which of them counts
+    may_cut = not any(separator.startswith(separator[n:]) for n in range(1, len(separator)))
+    while may_cut and (end := body.find(separator, begins[-1] + _PART_BYTES)) >= 0:
+        sizes.append(end - begins[-1])
+        begins.append(end + len(separator))
+    sizes.append(len(body) - begins[-1])
+    return pl.Series(begins), pl.Series(sizes)
 
 
 def dealt(pieces: pl.Series, turns: int) -> list[pl.Series]:
