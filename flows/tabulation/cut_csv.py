@@ -39,9 +39,11 @@ def tabulate_cut_csv(body: bytes, skip_rows: int, records_at: str) -> QuickTable
     if len(split_before) != skip_rows + 1 or not head or head.startswith(_OTHER_FORMATS):
         return None
     names = [name or f"column_{number}" for number, name in enumerate(split_before.item(-1).split(","), 1)]
-    columns = _columns(lines[-1].removesuffix(b"\n"), len(names))
     # an empty name may be that of no column
-    if columns is None or names[-1] == f"column_{len(names)}" or not _are_names(names):
+    if names[-1] == f"column_{len(names)}" or not _are_names(names):
+        return None
+    columns = _columns(lines[-1].removesuffix(b"\n"), len(names))
+    if columns is None:
         return None
     unique, findings = unique_names(names, [(name,) for name in names])
     series = [column.alias(name) for name, column in zip(unique, columns, strict=True)]
