@@ -11,6 +11,8 @@ from flows.tabulation.record_columns import MAX_COLUMNS
 from flows.tabulation.source_texts import MAX_TEXT, dealt, split_body
 from flows.tabulation.table import QuickTable
 
+_MIN_ROWS = 100
+"""Below this, cutting out each of many columns takes longer than reading the cells."""
 _HEAD_BYTES = 1_000
 _OTHER_FORMATS = ("<", "{")
 # quotes, line breaks of other kinds, and what the reader may refuse
@@ -55,17 +57,18 @@ def _columns(rows: bytes, width: int) -> list[pl.Series] | None:
     """The cells of rows; None where one is empty, or has another number of them."""
     lines = split_body(rows, "\n")
     # an empty line is no row, but would be a cell
-    if not len(lines) or lines.str.len_bytes().min() == 0:
+    if len(lines) < _MIN_ROWS or lines.str.len_bytes().min() == 0:
         return None
     if not (lines.str.count_matches(",", literal=True) == width - 1).all():
         return None
     cells = split_body(rows.replace(b"\n", b","), ",")
-    return [_without_empty(column) for column in dealt(cells, width)]
-
-
-def _without_empty(column: pl.Series) -> pl.Series:
-    is_empty = column.str.len_bytes() == 0
-    return column.set(is_empty, None) if is_empty.any() else column
+    columns = dealt(cells, width)
+    frame = pl.DataFrame([column.alias(str(n)) for n, column in enumerate(columns)])
+    shortest = frame.select(pl.all().str.len_bytes().min()).row(0)
+    return [
+        column if size else column.set(column == "", None)
+        for column, size in zip(columns, shortest, strict=True)
+    ]
 
 
 def _are_names(names: list[str]) -> bool:

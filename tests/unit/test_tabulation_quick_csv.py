@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.documents import PayloadError
-from flows.tabulation import Layout, Part, Table, payload_tabulation, tabulate
-from flows.tabulation.cut_csv import tabulate_cut_csv
+from flows.tabulation import Layout, Part, Table, cut_csv, payload_tabulation, tabulate
 from tests.unit.test_tabulation_quick_ways import same_tables
 
 CELLS = st.sampled_from(["", "1", "x", "é y", " ", "007", "2024-06-01T00:00:00-04:00"]) | st.text(
@@ -44,7 +43,10 @@ DAMAGE = st.sampled_from(
 
 def by(least_bytes: int, bodies: list[bytes], skip_rows: int) -> Table | str:
     """The table, or how it is refused; quickly where there are enough bytes."""
-    with patch.object(payload_tabulation, "UNIFORM_MIN_BYTES", least_bytes):
+    with (
+        patch.object(payload_tabulation, "UNIFORM_MIN_BYTES", least_bytes),
+        patch.object(cut_csv, "_MIN_ROWS", 1),
+    ):
         try:
             return tabulate([Part(body) for body in bodies], Layout("csv", skip_rows=skip_rows))
         except PayloadError as error:
@@ -96,7 +98,8 @@ def test_several_files_come_as_if_read_one_after_the_other(
 
 @pytest.mark.parametrize("body", [b"a,b\n1,2\n", b"a,b\r\n1,2\r\n3,", b"\xef\xbb\xbfa,b\n,\n", b"a,a\n1,2\n"])
 def test_plain_csv_is_cut(body: bytes) -> None:
-    assert tabulate_cut_csv(body, 0, "rows of the file") is not None
+    with patch.object(cut_csv, "_MIN_ROWS", 1):
+        assert cut_csv.tabulate_cut_csv(body, 0, "rows of the file") is not None
     assert_same([body], 0)
 
 
@@ -109,5 +112,6 @@ def test_plain_csv_is_cut(body: bytes) -> None:
     ],
 )  # fmt: skip
 def test_other_csv_is_left_to_the_reader(body: bytes) -> None:
-    assert tabulate_cut_csv(body, 0, "rows of the file") is None
+    with patch.object(cut_csv, "_MIN_ROWS", 1):
+        assert cut_csv.tabulate_cut_csv(body, 0, "rows of the file") is None
     assert_same([body], 0)
