@@ -32,8 +32,10 @@ def split_body(body: bytes, separator: str) -> pl.Series:
     """The pieces of a body; none where it is not UTF-8."""
     # as a few large parts it is split in three quarters of the time
     begins, sizes = _parts(body, separator.encode())
-    whole = pl.Series([body]).new_from_index(0, len(begins))
-    parts = pl.select(pl.lit(whole).bin.slice(begins, sizes)).to_series()
+    parts = pl.Series([body])
+    if len(begins) > 1:
+        frame = pl.DataFrame([parts.new_from_index(0, len(begins)), begins, sizes], ["body", "begin", "size"])
+        parts = frame.select(pl.col("body").bin.slice(pl.col("begin"), pl.col("size"))).to_series()
     try:
         return parts.cast(pl.String).str.split(separator).explode()
     except pl.exceptions.ComputeError:
