@@ -56,7 +56,9 @@ def _parts(body: bytes, separator: bytes) -> tuple[pl.Series, pl.Series]:
 
 def dealt(pieces: pl.Series, turns: int) -> list[pl.Series]:
     """The pieces as columns, one each in turn."""
-    return [pieces.gather_every(turns, turn) for turn in range(turns)]
+    # all columns in one call, for a call costs as much as a thousand values
+    every = (pl.col("pieces").gather_every(turns, turn).alias(str(turn)) for turn in range(turns))
+    return pl.DataFrame([pieces.alias("pieces")]).select(every).get_columns()
 
 
 def typed_columns(
@@ -94,7 +96,7 @@ def typed_columns(
 
 def without(columns: Sequence[pl.Series], around: Sequence[tuple[str, str]]) -> list[pl.Series | None]:
     """The texts without what is around them, None for a column in which one lacks that; null stays null."""
-    # all columns in one call each time, for a call costs as much as a thousand values
+    # all columns in one call each time, for its price
     frame = _frame(dict(enumerate(columns)))
     inner = frame.select(
         _stripped(pl.col(name), beginning, ending)
