@@ -5,6 +5,8 @@ Without deadlines: on busy cores the threads of polars wait for each other.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -14,8 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.documents import PayloadError
+from flows.documents import PayloadError, decode_json
 from flows.tabulation import Layout, Part, Table, payload_tabulation, tabulate
+from flows.tabulation.record_columns import write_columns
+from flows.tabulation.record_paths import survey_records
 from flows.tabulation.uniform_records import tabulate_uniform_records
 from tests.unit.tabulating import tabulate_exactly
 from tests.unit.test_tabulation_quick_lists import FORECASTS, RECORDS, compact
@@ -100,3 +104,17 @@ def test_payloads_whose_columns_have_the_same_names_alone_are_not_joined(first: 
         with patch.object(payload_tabulation, "UNIFORM_MIN_BYTES", least):
             tables.append(tabulate(payloads, Layout()))
     assert same_tables(*tables)
+
+
+def test_garbage_is_sought_again_whatever_came_of_a_table() -> None:
+    for body in (b'[{"a":1}]', b"[{"):
+        with contextlib.suppress(PayloadError):
+            tabulate([Part(body)], Layout())
+        assert gc.isenabled()
+
+
+def test_the_exact_way_leaves_no_columns_behind_for_the_garbage_collector() -> None:
+    decoded: Any = decode_json(b'[{"a":[{"x":1}],"b":{"c":2}},{"a":[],"b":""}]')
+    root = survey_records([decoded], [("a",)])
+    columns, _ = write_columns(root, [decoded])
+    assert not any(column.sources for column in columns)
