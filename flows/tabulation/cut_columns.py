@@ -16,7 +16,7 @@ from flows.tabulation.flat_columns import names_at
 from flows.tabulation.list_in_body import locate_list
 from flows.tabulation.record_columns import MAX_COLUMNS
 from flows.tabulation.source_texts import MAX_TEXT, dealt, split_body, typed_columns
-from flows.tabulation.table import Table
+from flows.tabulation.table import QuickTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,9 @@ _FIRST_TWO = re.compile(rf"[{_SPACE}]*{_SCALAR}(,[{_SPACE}]*){_SCALAR}")
 _LIST = re.compile(rb"\[([^\[\]]*)\]")
 
 
-def tabulate_cut_rows(body: bytes, columns_from: Sequence[str], rows_from: Sequence[str]) -> Table | None:
+def tabulate_cut_rows(
+    body: bytes, columns_from: Sequence[str], rows_from: Sequence[str]
+) -> QuickTable | None:
     """Tabulate a list of rows that are written alike, under the names of a header.
 
     Returns:
@@ -62,7 +64,7 @@ def tabulate_cut_rows(body: bytes, columns_from: Sequence[str], rows_from: Seque
     return _table(names, columns, around, show_path(rows_from))
 
 
-def tabulate_cut_lists(body: bytes, columnar: Sequence[str]) -> Table | None:
+def tabulate_cut_lists(body: bytes, columnar: Sequence[str]) -> QuickTable | None:
     """Tabulate an object of equally long lists of scalars, the only lists in the document.
 
     Returns:
@@ -112,8 +114,8 @@ def _are_columns(names: Sequence[str]) -> bool:
 
 def _table(
     names: Sequence[str], columns: Sequence[pl.Series], around: Sequence[tuple[str, str]], found_at: str
-) -> Table | None:
+) -> QuickTable | None:
     # names are taken as they are: "@" and "$" mean nothing here
     unique, findings = unique_names(names, [(name,) for name in names])
     series = typed_columns(unique, columns, around)
-    return None if series is None else Table(pl.DataFrame(series), found_at, tuple(findings))
+    return None if series is None else QuickTable(pl.DataFrame(series), found_at, tuple(findings))

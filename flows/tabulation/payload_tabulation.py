@@ -13,6 +13,7 @@ from flows.documents.json_document import decode_json
 from flows.documents.xml_document import decode_xml
 from flows.tabulation.column_types import MAX_EXACT_INTEGER
 from flows.tabulation.cut_columns import tabulate_cut_lists, tabulate_cut_rows
+from flows.tabulation.cut_csv import tabulate_cut_csv
 from flows.tabulation.flat_columns import (
     FlatRows,
     header_and_rows,
@@ -20,6 +21,7 @@ from flows.tabulation.flat_columns import (
     tabulate_flat,
     transposed,
 )
+from flows.tabulation.record_columns import MAX_PADDING, MAX_REPEATED_CHARACTERS
 from flows.tabulation.record_tabulation import (
     RecordsTable,
     explode_chain,
@@ -29,18 +31,22 @@ from flows.tabulation.record_tabulation import (
 from flows.tabulation.stencilled_records import tabulate_stencilled_records
 from flows.tabulation.stencilled_xml import tabulate_stencilled_xml
 from flows.tabulation.table import Layout, Part, Table
+from flows.tabulation.uncollected import no_garbage_sought
 from flows.tabulation.uniform_records import tabulate_uniform_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flows.documents.json_document import JsonValue
+    from flows.tabulation.table import QuickTable
 
 
+_ROWS_OF_FILE = "rows of the file"
 UNIFORM_MIN_BYTES = 32_768
 """Below this, deriving a typed decoder costs more than it saves."""
 
 
+@no_garbage_sought()
 def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
     """Turn payloads into one flat table, as if their records had stood in one; no value of them is lost.
 
@@ -73,8 +79,9 @@ def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
     if layout.format == "zip":
         return _tabulate_archives(parts, layout)
     if layout.format == "csv":
-        return _flat(
-            parts, lambda body: transposed(*read_csv_rows(body, layout.skip_rows)), "rows of the file", True
+        quick = _tabulate_quickly(parts, lambda body: tabulate_cut_csv(body, layout.skip_rows, _ROWS_OF_FILE))
+        return quick or _flat(
+            parts, lambda body: transposed(*read_csv_rows(body, layout.skip_rows)), _ROWS_OF_FILE, True
         )
     columns_from, rows_from, columnar = layout.columns_from, layout.rows_from, layout.columnar
     if columns_from is not None and rows_from is not None:
@@ -96,7 +103,7 @@ def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
 def _tabulate_trees(parts: Sequence[Part], layout: Layout) -> Table:
     chain = None if layout.explode is None else explode_chain(layout.explode)
     if layout.format == "json" and not chain:
-        quick = _tabulate_quickly(parts, lambda body: _tabulate_alike(body, layout.records))
+        quick = _tabulate_quickly(parts, lambda body: _tabulate_alike(body, layout))
         if quick is not None:
             return quick
     if layout.format == "xml" and not chain:
@@ -114,28 +121,38 @@ def _tabulate_trees(parts: Sequence[Part], layout: Layout) -> Table:
     return _labelled(records, parts)
 
 
-def _tabulate_alike(body: bytes, records: Sequence[str] | None) -> Table | None:
-    return tabulate_stencilled_records(body, records) or tabulate_uniform_records(body, records)
+def _tabulate_alike(body: bytes, layout: Layout) -> QuickTable | None:
+    return tabulate_stencilled_records(body, layout.records) or tabulate_uniform_records(
+        body, layout.records, keeps_all_lists=layout.explode is not None
+    )
 
 
-def _tabulate_quickly(parts: Sequence[Part], way: Callable[[bytes], Table | None]) -> Table | None:
+def _tabulate_quickly(parts: Sequence[Part], way: Callable[[bytes], QuickTable | None]) -> Table | None:
     """The quick way, where every part can go it and their tables fit together exactly."""
     if sum(len(part.body) for part in parts) < UNIFORM_MIN_BYTES:
         return None
-    tables: list[Table] = []
+    tables: list[QuickTable] = []
     for part in parts:
         table = way(part.body)
         if table is None:
             return None
         tables.append(table)
-    frame = tables[0].frame
+    first = tables[0]
+    frame = first.frame
     for table in tables[1:]:
-        joined = _appended(frame, table.frame)
+        # whether lists hold objects is told by findings alone
+        is_alike = (table.sources, table.findings) == (first.sources, first.findings)
+        joined = _appended(frame, table.frame) if is_alike else None
         if joined is None:
             return None
         frame = joined
+    # these bounds are for all payloads together
+    if sum(table.repeated_characters for table in tables) > MAX_REPEATED_CHARACTERS:
+        return None
+    if sum(frame.null_count().row(0)) + frame.height > MAX_PADDING:
+        return None
     heights = tuple(table.frame.height for table in tables)
-    whole = Table(frame, tables[0].records_at, tables[0].findings, tables[0].is_all_text)
+    whole = Table(frame, first.records_at, first.findings, first.is_all_text)
     return _labelled(RecordsTable(whole, heights), parts)
 
 

@@ -42,6 +42,9 @@ def write_columns(root: PathNode, parts: Sequence[list[Any]]) -> tuple[list[Colu
     height = sum(heights)
     columns = [column for column in writer.columns if column.is_wanted]
     writer.check_padding(sum(height - len(column.values) for column in columns))
+    for column in writer.columns:
+        # nodes and columns that hold each other would keep their values until garbage is looked for
+        column.sources.clear()
     for column in columns:
         column.values.extend([None] * (height - len(column.values)))
     return columns, heights if columns else [0] * len(heights)

@@ -4,63 +4,84 @@ from __future__ import annotations
 
 import functools
 import operator
+from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
+from flows.tabulation.record_shapes import Missing
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from flows.tabulation.record_paths import Path
-
-
-class Missing:
-    """The type of a value that some record may not have, in the shape."""
-
-
-Shape: TypeAlias = "tuple[tuple[Path, frozenset[type]], ...]"
-"""The leaves of a record in order, each with the types of its values in the first records.
-
-A number's type is `float` where one of them has a fraction or an exponent, else `int`.
-"""
+    from flows.tabulation.record_shapes import Leaves, Shape
 
 Extractor: TypeAlias = "Callable[[list[Any]], tuple[list[Any], ...]]"
-"""Takes decoded records and gives the values of each leaf of their shape."""
+"""Takes decoded records and gives the values of each leaf of their shape; a kept list is `msgspec.Raw`."""
+
+_TypedLeaf: TypeAlias = "tuple[Path, Any, bool]"
+"""A leaf's path, the type to decode it to, and whether it may be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDecoder:
+    """What decodes records of one shape, and what takes their values out of them."""
+
+    document: msgspec.json.Decoder[Any]
+    values_of_leaves: Extractor
+    values_of_items: Extractor
+    """Of the items of the exploded list."""
 
 
 @functools.lru_cache(maxsize=32)
-def decoder_for(wrappers: tuple[str, ...], shape: Shape) -> tuple[msgspec.json.Decoder[Any], Extractor]:
+def decoder_for(wrappers: tuple[str, ...], shape: Shape) -> RecordDecoder:
     """Make a decoder that refuses missing, further and differently typed fields, wrappers included."""
     attributes: list[tuple[str, ...]] = []
-    record = _struct_for([(path, kinds) for path, kinds in shape], attributes, ())
-    document: Any = list[record]  # type: ignore[valid-type]  # made at run time
+    attributes_of_items: list[tuple[str, ...]] = []
+    leaves = list(_typed(shape.leaves))
+    if shape.exploded is not None:
+        items: Any = list[_struct_for(_typed(shape.items), attributes_of_items, ())]  # type: ignore[misc]
+        leaves = [
+            (path, items if path == shape.exploded else kind, is_optional)
+            for path, kind, is_optional in leaves
+        ]
+    document: Any = list[_struct_for(leaves, attributes, ())]  # type: ignore[misc]  # made at run time
     for key in reversed(wrappers):
         document = _define_struct({key: document})
-    return msgspec.json.Decoder(document), _extractor(attributes)
+    return RecordDecoder(
+        msgspec.json.Decoder(document), _extractor(attributes), _extractor(attributes_of_items)
+    )
+
+
+def _typed(leaves: Leaves) -> Iterable[_TypedLeaf]:
+    for path, kinds in leaves:
+        types = [_FIELD_TYPES.get(kind, kind) for kind in kinds - {Missing}]
+        yield path, functools.reduce(operator.or_, types), Missing in kinds
+
+
+# a column that begins with integers may go on with decimals
+_FIELD_TYPES: dict[type, Any] = {int: int | float, NoneType: None, list: msgspec.Raw}
 
 
 def _struct_for(
-    leaves: list[tuple[Path, frozenset[type]]], attributes: list[tuple[str, ...]], above: tuple[str, ...]
+    leaves: Iterable[_TypedLeaf], attributes: list[tuple[str, ...]], above: tuple[str, ...]
 ) -> Any:
-    groups: dict[str, list[tuple[Path, frozenset[type]]]] = {}
-    for path, kinds in leaves:
-        groups.setdefault(path[0], []).append((path[1:], kinds))
+    groups: dict[str, list[_TypedLeaf]] = {}
+    for path, kind, is_optional in leaves:
+        groups.setdefault(path[0], []).append((path[1:], kind, is_optional))
     fields: dict[str, Any] = {}
     optional: set[str] = set()
     for number, (key, group) in enumerate(groups.items()):
         attribute = (*above, f"f{number}")
-        rest, kinds = group[0]
+        rest, kind, is_optional = group[0]
         if rest:
             fields[key] = _struct_for(group, attributes, attribute)
             continue
         attributes.append(attribute)
-        # a column that begins with integers may go on with decimals
-        types = [
-            int | float if kind is int else None if kind is NoneType else kind for kind in kinds - {Missing}
-        ]
-        fields[key] = functools.reduce(operator.or_, types)
-        if Missing in kinds:
+        fields[key] = kind
+        if is_optional:
             optional.add(key)
     return _define_struct(fields, optional)
 

@@ -12,6 +12,7 @@ from flows.documents.errors import PayloadError, show_path
 from flows.documents.record_search import find_records, walk_to_records
 from flows.tabulation.column_names import name_columns
 from flows.tabulation.column_types import typed_series
+from flows.tabulation.kept_lists import finding_on_kept_lists
 from flows.tabulation.plain_records import plain_columns
 from flows.tabulation.record_columns import write_columns
 from flows.tabulation.record_paths import survey_records
@@ -91,9 +92,7 @@ def _findings_on_lists(root: PathNode, names: dict[Column, str], explode: Sequen
     findings: list[Finding] = []
     kept = [node for node in root.object_lists() if not node.is_exploded and node.column in names]
     if kept:
-        columns = ", ".join(names[node.column] for node in kept if node.column is not None)
-        message = f"lists of objects are kept as JSON text in {columns}; name one under explode for rows"
-        findings.append(Finding("info", "nested-lists-kept", message))
+        findings.append(finding_on_kept_lists(names[node.column] for node in kept if node.column is not None))
     for path in explode:
         node = root.find(path)
         if node.column is None and not node.is_container:

@@ -19,7 +19,7 @@ from flows.tabulation.column_names import element_path, name_columns
 from flows.tabulation.list_in_body import ListInBody, locate_list
 from flows.tabulation.record_columns import MAX_COLUMNS
 from flows.tabulation.source_texts import MAX_TEXT, dealt, split_body, typed_columns
-from flows.tabulation.table import Table
+from flows.tabulation.table import QuickTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ class _Stencil:
     where an object begins."""
 
 
-def tabulate_stencilled_records(body: bytes, records: Sequence[str] | None = None) -> Table | None:
+def tabulate_stencilled_records(body: bytes, records: Sequence[str] | None = None) -> QuickTable | None:
     """Tabulate a list of objects that are written alike, down to the order of keys and the white space.
 
     Returns:
@@ -74,7 +74,10 @@ def tabulate_stencilled_records(body: bytes, records: Sequence[str] | None = Non
     paths = [path for path, _ in stencil.fields if path is not None]
     names, findings = name_columns([element_path(path) for path in paths])
     series = _typed(columns, stencil, names)
-    return None if series is None else Table(pl.DataFrame(series), show_path(place.path), tuple(findings))
+    if series is None:
+        return None
+    found_at = show_path(place.path)
+    return QuickTable(pl.DataFrame(series), found_at, tuple(findings), sources=tuple(paths))
 
 
 def _columns_of_pieces(body: bytes, place: ListInBody, stencil: _Stencil) -> list[pl.Series] | None:

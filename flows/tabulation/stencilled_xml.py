@@ -14,7 +14,7 @@ from flows.documents.xml_document import decode_xml
 from flows.tabulation.column_names import element_path, name_columns
 from flows.tabulation.record_columns import MAX_COLUMNS
 from flows.tabulation.source_texts import MAX_TEXT, dealt, plain_texts, split_body, without
-from flows.tabulation.table import Table
+from flows.tabulation.table import QuickTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ class _Piece:
     """Those of the first record."""
 
 
-def tabulate_stencilled_xml(body: bytes, records: Sequence[str] | None = None) -> Table | None:
+def tabulate_stencilled_xml(body: bytes, records: Sequence[str] | None = None) -> QuickTable | None:
     """Tabulate elements that are written alike, down to the order of attributes and the white space.
 
     Returns:
@@ -77,7 +77,8 @@ def tabulate_stencilled_xml(body: bytes, records: Sequence[str] | None = None) -
         return None
     names, findings = name_columns([element_path(path) for path, _ in leaves])
     series = [column.alias(name) for name, column in zip(names, columns, strict=True)]
-    return Table(pl.DataFrame(series), show_path(tuple(path)), tuple(findings), is_all_text=True)
+    sources = tuple(path for path, _ in leaves)
+    return QuickTable(pl.DataFrame(series), show_path(tuple(path)), tuple(findings), True, sources)
 
 
 def _locate(body: bytes) -> tuple[int, int, int] | None:

@@ -62,3 +62,18 @@ class Table:
     def typed(self) -> pl.DataFrame:
         """The frame with numbers as numbers, also where the source has only text for them."""
         return read_numbers(self.frame) if self.is_all_text else self.frame
+
+
+Source = tuple[str | None, ...]
+"""The keys down to the values of a column, with None for a step into a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuickTable(Table):
+    """The table of one of several payloads, by a quick way."""
+
+    sources: tuple[Source, ...] = ()
+    """Of its columns. Where they are the same in two payloads, their tables fit together; the same names
+    alone could be those of other paths, or of lists here and of texts there."""
+    repeated_characters: int = 0
+    """At most so many were written more than once, as a list was exploded."""

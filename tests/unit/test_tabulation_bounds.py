@@ -27,6 +27,8 @@ HOSTILE = {
     "a long text beside a long list": (
         "b'{\"t\":\"' + b'x' * 1_000_000 + b'\",\"l\":[' + b'{\"a\":1},' * 99_999 + b'{\"a\":1}]}'", {},
         "PayloadError"),
+    "long texts beside long lists in each of many": (
+        "json.dumps([{'t': 9_999 * 'x', 'l': 5_000 * [{'a': 1}]}] * 20).encode()", {}, "PayloadError"),
     "a long text beside long lists": (
         "b'{\"h\":{\"t\":\"' + b'x' * 1_000_000 + b'\",\"l\":[' + b'1,' * 99_999 + b'1]}}'",
         {"columnar": ["h"]}, "PayloadError"),
@@ -46,7 +48,7 @@ HOSTILE = {
 }  # fmt: skip
 
 PROGRAM = """
-import io, resource, zipfile
+import io, json, resource, zipfile
 from flows.documents import PayloadError
 from flows.tabulation import Layout, Part, tabulate
 

@@ -6,11 +6,12 @@ Without deadlines: on busy cores the threads of polars wait for each other.
 from __future__ import annotations
 
 import json
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.tabulation import Layout, Part, tabulate
+from flows.tabulation import Layout, Part, source_texts, tabulate
 from flows.tabulation.cut_columns import tabulate_cut_lists, tabulate_cut_rows
 from tests.unit.test_tabulation_quick_ways import VALUES, damaged, same_tables
 
@@ -58,3 +59,18 @@ def test_plain_rows_and_lists_are_cut() -> None:
     quick = tabulate_cut_lists(body, ["h"])
     assert quick is not None
     assert quick.frame.rows() == [("x", 1, True), ("y", None, False)]
+
+
+@settings(deadline=None)
+@given(
+    pieces=st.lists(st.sampled_from(["a", ",", ", ", " ", '":', '"', ":", "é", "</"])),
+    separator=st.sampled_from(['":', ",", ", ", '": ', " , ", "</", ",,"]),
+    size=st.integers(1, 7),
+)
+def test_a_body_splits_alike_whatever_parts_it_is_split_in(
+    pieces: list[str], separator: str, size: int
+) -> None:
+    text = "".join(pieces)
+    with patch.object(source_texts, "_PART_BYTES", size):
+        assert source_texts.split_body(text.encode(), separator).to_list() == text.split(separator)
+        assert source_texts.split_body(text.encode() + b"\xff", separator).is_empty()
