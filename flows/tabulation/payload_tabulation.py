@@ -31,7 +31,7 @@ from flows.tabulation.record_tabulation import (
 from flows.tabulation.stencilled_records import tabulate_stencilled_records
 from flows.tabulation.stencilled_xml import tabulate_stencilled_xml
 from flows.tabulation.table import Layout, Part, Table
-from flows.tabulation.uncollected import no_garbage_sought
+from flows.tabulation.garbage_pause import no_garbage_sought
 from flows.tabulation.uniform_records import tabulate_uniform_records
 
 if TYPE_CHECKING:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_PAUSE = threading.Lock()
 
 
 @contextmanager
@@ -15,13 +18,17 @@ def no_garbage_sought() -> Iterator[None]:
     """Put off looking for garbage: each look goes through all objects made so far, and finds none.
 
     Decoded documents and rows hold each other in one direction alone, so that they are freed without a
-    look as soon as nothing holds them. Other threads have theirs put off as well; of several in here,
-    the first one to have come ends it for all, which costs the others time and nothing else.
+    look as soon as nothing holds them. Other threads have theirs put off as well. Of several in here the
+    first one ends it for all, so that garbage is looked for in between however many follow one another.
     """
-    was_sought = gc.isenabled()
-    gc.disable()
+    is_first = _PAUSE.acquire(blocking=False)
     try:
+        was_sought = gc.isenabled()
+        if is_first:
+            gc.disable()
         yield
     finally:
-        if was_sought:
-            gc.enable()
+        if is_first:
+            if was_sought:
+                gc.enable()
+            _PAUSE.release()
