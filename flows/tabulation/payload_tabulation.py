@@ -21,6 +21,7 @@ from flows.tabulation.flat_columns import (
     tabulate_flat,
     transposed,
 )
+from flows.tabulation.garbage_pause import no_garbage_sought
 from flows.tabulation.record_columns import MAX_PADDING, MAX_REPEATED_CHARACTERS
 from flows.tabulation.record_tabulation import (
     RecordsTable,
@@ -31,7 +32,6 @@ from flows.tabulation.record_tabulation import (
 from flows.tabulation.stencilled_records import tabulate_stencilled_records
 from flows.tabulation.stencilled_xml import tabulate_stencilled_xml
 from flows.tabulation.table import Layout, Part, Table
-from flows.tabulation.garbage_pause import no_garbage_sought
 from flows.tabulation.uniform_records import tabulate_uniform_records
 
 if TYPE_CHECKING:
