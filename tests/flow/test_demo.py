@@ -49,8 +49,9 @@ def start_demo(
 
 
 def test_it_stores_four_objects_each_time_and_leaves_nothing_running(
-    tmp_path: Path, environment: dict[str, str]
+    tmp_path: Path, environment: dict[str, str], new_prefect_home: Callable[[Path], Path]
 ) -> None:
+    new_prefect_home(tmp_path / ".energy-pipeline" / "prefect")
     keys: list[str] = []
     for _ in range(2):
         done = subprocess.run(

@@ -116,5 +116,3 @@ def test_a_killed_run_leaves_no_prefect_server_of_its_own(
         new_prefect_home(runs.folder / "prefect")
         runs.interrupt(lambda: eventually(lambda: runs.faults.requests, 120), signal.SIGKILL)
         eventually(lambda: not processes_that_mention(str(runs.folder)))
-        runs.run()
-        eventually(lambda: not processes_that_mention(str(runs.folder)))
