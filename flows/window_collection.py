@@ -12,8 +12,8 @@ from flows.request_plan import PlannedCollection, WindowBatch, plan_window
 from flows.run_progress import ProgressCount
 from flows.run_report import ApiOutcome
 
-# each holds its reply and its table in memory, and more would not make two cores quicker
-_WINDOWS_AT_ONCE = 6
+# each holds its reply and its table in memory; more than four make two cores no quicker
+_WINDOWS_AT_ONCE = 4
 
 
 class WindowCollection:
