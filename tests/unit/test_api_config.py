@@ -323,7 +323,7 @@ json_values = st.recursive(
 keys = st.sampled_from([*ApiConfig.model_fields, "kind", "env", "other"])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.dictionaries(keys, json_values | st.dictionaries(keys, json_values, max_size=4), max_size=8))
 def test_any_entry_loads_or_is_refused_by_name(tmp_path_factory: pytest.TempPathFactory, entry: Any) -> None:
     file = tmp_path_factory.mktemp("config") / "config.json"

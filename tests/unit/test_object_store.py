@@ -88,7 +88,7 @@ columns = st.dictionaries(
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_csv_reads_back_as_the_same_rows(data: st.DataObject) -> None:
     names = list(data.draw(columns))
     height = data.draw(st.integers(1, 5))

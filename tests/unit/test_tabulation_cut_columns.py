@@ -21,7 +21,7 @@ ROWS = st.lists(
 NAMES = st.lists(st.sampled_from(["a", "a_2", "b", "$", "[0]", ""]), min_size=3, max_size=3)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(rows=ROWS, names=NAMES, space=st.sampled_from(["", " ", "\n "]), data=st.data())
 def test_cut_rows_are_those_of_the_exact_way(
     rows: list[list[str]], names: list[str], space: str, data: st.DataObject
@@ -35,7 +35,7 @@ def test_cut_rows_are_those_of_the_exact_way(
         same_tables(quick, tabulate([Part(body)], Layout(columns_from=["names"], rows_from=["rows"])))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(columns=ROWS, names=NAMES, space=st.sampled_from(["", " ", "\n "]), data=st.data())
 def test_cut_lists_are_those_of_the_exact_way(
     columns: list[list[str]], names: list[str], space: str, data: st.DataObject

@@ -66,7 +66,7 @@ def rows_of(names: list[str]) -> st.SearchStrategy[list[list[str]]]:
     return st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names)), max_size=5)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     names=NAMES, data=st.data(), end=st.sampled_from(["\n", "\r\n"]), skipped=st.lists(CELLS, max_size=2),
     begin=st.sampled_from(["", "\ufeff"]),

@@ -72,7 +72,7 @@ def compact(document: Any) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(records=RECORDS, escape=st.booleans(), style=STYLES, keeps=st.booleans(), data=st.data())
 def test_records_with_lists_are_those_of_the_exact_way(
     records: list[Any], escape: bool, style: Any, keeps: bool, data: st.DataObject
@@ -92,7 +92,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from places(inner)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(records=RECORDS, keeps=st.booleans(), data=st.data())
 def test_an_odd_value_anywhere_is_seen(records: list[Any], keeps: bool, data: st.DataObject) -> None:
     records = json.loads(json.dumps(records))

@@ -61,7 +61,7 @@ def test_bounds_that_the_exact_way_keeps_are_kept(records: list[Any], bound: tup
 PARTS = st.lists(RECORDS | FORECASTS | st.just([LISTS, LISTS]), min_size=2, max_size=3)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     parts=PARTS | RECORDS.map(lambda records: [records[:1], records[1:] or records]),
     bound=st.integers(0, 60) | st.just(10**9),

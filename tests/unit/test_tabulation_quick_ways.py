@@ -88,7 +88,7 @@ def test_columns_cut_from_the_body_are_those_of_the_exact_way(
     same_as_exact(tabulate_stencilled_records(body), body)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(records=RECORDS, data=st.data(), style=STYLES)
 def test_damage_anywhere_is_seen(records: Any, data: st.DataObject, style: Any) -> None:
     text = json.dumps({"w": records}, ensure_ascii=False, indent=style[0], separators=style[1])
@@ -197,7 +197,7 @@ GAPPY = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(records=GAPPY, data=st.data())
 def test_records_that_lack_keys_are_those_of_the_exact_way(records: list[Any], data: st.DataObject) -> None:
     body = damaged(json.dumps({"w": records}, separators=(",", ":")), data).encode()

@@ -51,7 +51,7 @@ XML_DAMAGE = st.sampled_from(
 XML_RECORDS = st.lists(st.tuples(XML_VALUES, XML_VALUES, XML_TEXTS, XML_TEXTS), min_size=2, max_size=5)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     records=XML_RECORDS,
     space=st.sampled_from(["", "\n "]),
