@@ -70,15 +70,8 @@ def api_outcome(
 
 def window_counts(windows: Iterable[WindowOutcome], already_stored: int) -> WindowCounts:
     """How many units were stored, are empty, failed, or were not tried; together they are those planned."""
-    counts = WindowCounts(
-        planned=already_stored,
-        already_stored=already_stored,
-        stored=0,
-        empty=0,
-        failed=0,
-        not_tried=0,
-        failures=[],
-    )
+    counts = joined_windows(())
+    counts["planned"] = counts["already_stored"] = already_stored
     for window in windows:
         counts["planned"] += window.units
         outcome = window.outcome

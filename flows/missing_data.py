@@ -69,9 +69,9 @@ def dates_to_collect(
     if not units:
         return DatesToCollect(api, 0, ())
     spans = _stored_spans(api, dates, units, store)
-    asked_for = (units[0].start, units[-1].end)
-    if spans:
-        # an object may reach beyond what is asked for
+    asked_for = (units[0].start.astimezone(UTC), units[-1].end.astimezone(UTC))
+    if spans and (spans[0].start < asked_for[0] or spans[-1].end > asked_for[1]):
+        # an object reaches beyond what is asked for
         zone = ZoneInfo(dates.timezone)
         first = min(first, spans[0].start.astimezone(zone).date())
         last = max(last, spans[-1].end.astimezone(zone).date())
@@ -85,9 +85,11 @@ def _stored_spans(
 ) -> tuple[StoredSpan, ...]:
     """What the API's objects hold of some units, in the order of time."""
     most = units_at_once(api)
-    # one that begins before them may reach into them
-    longest = max(unit.end.astimezone(UTC) - unit.start.astimezone(UTC) for unit in units) * most
-    earliest = current_window(dates, units[0].start.astimezone(UTC) - longest) if most > 1 else units[0]
+    earliest = units[0]
+    if most > 1:
+        # one that begins before them may reach into them
+        longest = max(unit.end.astimezone(UTC) - unit.start.astimezone(UTC) for unit in units) * most
+        earliest = current_window(dates, units[0].start.astimezone(UTC) - longest)
     stamps = (window_stamp(earliest, dates.unit), window_stamp(units[-1], dates.unit))
     found = store.dated(api.output_folder, api.csv_prefix, stamps, api.outputs)
     settling = timedelta(days=dates.settled_after_days)

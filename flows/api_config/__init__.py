@@ -38,7 +38,7 @@ from flows.api_config.settings import (
     use_bucket,
 )
 from flows.api_config.templates import Placeholder, moment_text, parse_template, placeholders
-from flows.api_config.window_requests import units_at_once
+from flows.api_config.window_requests import is_asked_for_dates, units_at_once
 
 __all__ = [
     "DEFAULT_S3_BLOCK",
@@ -72,6 +72,7 @@ __all__ = [
     "check_configuration",
     "environment",
     "explicit_bucket",
+    "is_asked_for_dates",
     "is_loopback",
     "keep_out_of_logs",
     "load_config",

@@ -1,7 +1,7 @@
 """STORE: a frame becomes bytes, a key, and an object in a bucket. The only door to storage."""
 
 from flows.object_store.buckets import open_bucket
-from flows.object_store.dated_objects import DatedObject, HeldDates, held_dates
+from flows.object_store.dated_objects import held_dates
 from flows.object_store.errors import StorageError
 from flows.object_store.listing import ListedObject
 from flows.object_store.objects import (
@@ -18,9 +18,7 @@ from flows.object_store.store import ObjectStore, StoredObject
 
 __all__ = [
     "CSV_CONTENT_TYPE",
-    "DatedObject",
     "DrainReport",
-    "HeldDates",
     "KeptObjects",
     "ListedObject",
     "ObjectStore",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from flows.api_config import ApiConfig, ConfigError, Dates, Problem, placeholders
+from flows.api_config import ApiConfig, ConfigError, Dates, Problem, is_asked_for_dates
 from flows.request_plan.requests import plan_window
 from flows.request_plan.windows import Window, window_stamp, windows_of_days
 
@@ -18,7 +18,6 @@ MAX_WINDOWS = 200_000
 _BATCHES_OF_AN_API = 24
 # within a batch each is compared with the one before it
 _LEAST_WINDOWS_OF_A_BATCH = 4
-_WINDOW_PLACEHOLDERS = ("start", "last", "end")
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,7 @@ def refused_dates(api: ApiConfig, first: date, last: date, now: datetime) -> str
     """
     if api.dates is None:
         return 'has no "dates": say how it is asked for past days with "dates" and "history_url"'
-    texts = (api.history_url or api.url, *api.params.values(), *api.headers.values())
-    names = {part.name.removesuffix("_utc") for text in texts for part in placeholders(text)}
-    if not names & set(_WINDOW_PLACEHOLDERS):
+    if not is_asked_for_dates(api):
         return 'gives only what is current: there is no {start} in its "history_url", "params" or "headers"'
     if last < first:
         return f"is asked for days that end ({last}) before they start ({first})"

@@ -45,7 +45,7 @@ def tabulate_cut_rows(
         row = _row_style(body[place.start : min(place.end, place.start + _SAMPLE_BYTES)])
     except ValueError:
         return None
-    if row is None or len(names) < 2 or not _are_columns(names):
+    if row is None or len(names) < 2 or not are_columns(names):
         return None
     beginning, separator, ending = row
     before = body[: place.start].split(separator.encode())
@@ -85,7 +85,7 @@ def tabulate_cut_lists(body: bytes, columnar: Sequence[str]) -> QuickTable | Non
         return None
     names = list(found[0])
     columns = [_items(items) for items in lists]
-    if not _are_columns(names) or {len(column) for column in columns} != {len(columns[0]) or None}:
+    if not are_columns(names) or {len(column) for column in columns} != {len(columns[0]) or None}:
         return None
     return _table(names, columns, [("", "")] * len(names), show_path(columnar))
 
@@ -108,7 +108,8 @@ def _items(items: bytes) -> pl.Series:
     return split_body(items, cells[1] if cells else ",")
 
 
-def _are_columns(names: Sequence[str]) -> bool:
+def are_columns(names: Sequence[str]) -> bool:
+    """Whether a table may have so many columns, of names so long."""
     return len(names) <= MAX_COLUMNS and all(len(name) <= MAX_NAME_LENGTH for name in names)
 
 

@@ -6,8 +6,8 @@ import codecs
 
 import polars as pl
 
-from flows.tabulation.column_names import MAX_NAME_LENGTH, unique_names
-from flows.tabulation.record_columns import MAX_COLUMNS
+from flows.tabulation.column_names import unique_names
+from flows.tabulation.cut_columns import are_columns
 from flows.tabulation.source_texts import MAX_TEXT, dealt, split_body
 from flows.tabulation.table import QuickTable
 
@@ -42,7 +42,7 @@ def tabulate_cut_csv(body: bytes, skip_rows: int, records_at: str) -> QuickTable
         return None
     names = [name or f"column_{number}" for number, name in enumerate(split_before.item(-1).split(","), 1)]
     # an empty name may be that of no column
-    if names[-1] == f"column_{len(names)}" or not _are_names(names):
+    if names[-1] == f"column_{len(names)}" or not are_columns(names):
         return None
     columns = _columns(lines[-1].removesuffix(b"\n"), len(names))
     if columns is None:
@@ -63,13 +63,8 @@ def _columns(rows: bytes, width: int) -> list[pl.Series] | None:
         return None
     cells = split_body(rows.replace(b"\n", b","), ",")
     columns = dealt(cells, width)
-    frame = pl.DataFrame([column.alias(str(n)) for n, column in enumerate(columns)])
-    shortest = frame.select(pl.all().str.len_bytes().min()).row(0)
+    shortest = pl.DataFrame(columns).select(pl.all().str.len_bytes().min()).row(0)
     return [
         column if size else column.set(column == "", None)
         for column, size in zip(columns, shortest, strict=True)
     ]
-
-
-def _are_names(names: list[str]) -> bool:
-    return len(names) <= MAX_COLUMNS and all(len(name) <= MAX_NAME_LENGTH for name in names)

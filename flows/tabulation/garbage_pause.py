@@ -21,14 +21,14 @@ def no_garbage_sought() -> Iterator[None]:
     look as soon as nothing holds them. Other threads have theirs put off as well. Of several in here the
     first one ends it for all, so that garbage is looked for in between however many follow one another.
     """
-    is_first = _PAUSE.acquire(blocking=False)
+    if not _PAUSE.acquire(blocking=False):
+        yield
+        return
+    was_sought = gc.isenabled()
+    gc.disable()
     try:
-        was_sought = gc.isenabled()
-        if is_first:
-            gc.disable()
         yield
     finally:
-        if is_first:
-            if was_sought:
-                gc.enable()
-            _PAUSE.release()
+        if was_sought:
+            gc.enable()
+        _PAUSE.release()
