@@ -19,26 +19,54 @@ import httpx
 _SLICE_SECONDS = 0.25
 
 
-def bounded_client(stopping: threading.Event, **options: Any) -> httpx.Client:
-    """A client whose read timeout counts from the request, and whose reads end when `stopping` is set.
+class BoundedClient(httpx.Client):
+    """A client for one exchange at a time, whose reads end at its deadline and when `stopping` is set.
 
     Args:
         stopping: Set when the run is ending.
         options: Of `httpx.Client`.
     """
-    client = httpx.Client(**options)
-    # a transport of our own in its place would switch off the proxies of the environment
-    for transport in (client._transport, *client._mounts.values()):
-        if isinstance(transport, httpx.HTTPTransport):
-            pool = transport._pool
-            pool._network_backend = _BoundedBackend(pool._network_backend, stopping)
-    return client
+
+    def __init__(self, stopping: threading.Event, **options: Any) -> None:
+        super().__init__(**options)
+        self._bound = _Bound(stopping)
+        # a transport of our own in its place would switch off the proxies of the environment
+        for transport in (self._transport, *self._mounts.values()):
+            if isinstance(transport, httpx.HTTPTransport):
+                pool = transport._pool
+                pool._network_backend = _BoundedBackend(pool._network_backend, self._bound)
+
+    def end_within(self, seconds: float) -> None:
+        """Let no read last beyond so many seconds from now."""
+        self._bound.deadline = time.monotonic() + seconds
+
+
+class _Bound:
+    """Until when the client may read."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+        self.deadline = float("inf")
+
+    def seconds_left(self) -> float:
+        """Until the deadline.
+
+        Raises:
+            httpcore.ReadError: The run is ending.
+            httpcore.ReadTimeout: The deadline is over.
+        """
+        if self._stopping.is_set():
+            raise httpcore.ReadError("the run is ending")
+        seconds = self.deadline - time.monotonic()
+        if seconds <= 0:
+            raise httpcore.ReadTimeout("the reply was not complete in time")
+        return seconds
 
 
 class _BoundedBackend(httpcore.NetworkBackend):
-    def __init__(self, backend: httpcore.NetworkBackend, stopping: threading.Event) -> None:
+    def __init__(self, backend: httpcore.NetworkBackend, bound: _Bound) -> None:
         self._backend = backend
-        self._stopping = stopping
+        self._bound = bound
 
     def connect_tcp(
         self,
@@ -49,39 +77,32 @@ class _BoundedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _BoundedStream(stream, self._stopping)
+        return _BoundedStream(stream, self._bound)
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.NetworkStream:
         stream = self._backend.connect_unix_socket(path, timeout, socket_options)
-        return _BoundedStream(stream, self._stopping)
+        return _BoundedStream(stream, self._bound)
 
     def sleep(self, seconds: float) -> None:
         self._backend.sleep(seconds)
 
 
 class _BoundedStream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream, stopping: threading.Event) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, bound: _Bound) -> None:
         self._stream = stream
-        self._stopping = stopping
-        self._asked_at = time.monotonic()
+        self._bound = bound
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        give_up_at = self._asked_at + (float("inf") if timeout is None else timeout)
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the deadline is sooner
         while True:
-            if self._stopping.is_set():
-                raise httpcore.ReadError("the run is ending")
-            seconds_left = give_up_at - time.monotonic()
-            if seconds_left <= 0:
-                raise httpcore.ReadTimeout("the reply was not complete in time")
+            seconds = min(self._bound.seconds_left(), _SLICE_SECONDS)
             try:
-                return self._stream.read(max_bytes, min(seconds_left, _SLICE_SECONDS))
+                return self._stream.read(max_bytes, seconds)
             except httpcore.ReadTimeout:
                 continue
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._asked_at = time.monotonic()
         self._stream.write(buffer, timeout)
 
     def close(self) -> None:
@@ -90,7 +111,7 @@ class _BoundedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._stopping)
+        return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._bound)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
 
-import httpx
 import tenacity
 
 from flows.api_config import ApiConfig, ResolvedSecrets, keep_out_of_logs
 from flows.http_collector.attempt import Attempt, Reply, full_url, run_stopped
-from flows.http_collector.bounded_network import bounded_client
+from flows.http_collector.connections import Connections
 from flows.http_collector.host_limits import HostLimit, host_limits, host_of
 from flows.http_collector.replies import AttemptFailedError, CollectionError
 from flows.http_collector.tokens import TokenStore
@@ -78,7 +77,7 @@ class HttpCollector:
         self._limits = host_limits(apis, self._sleep)
         self._shared_place = shared_place or (lambda _host: nullcontext())
         self._lock = threading.Lock()
-        self._clients: dict[bool, httpx.Client] = {}
+        self._connections = Connections(self._stopping)
         self._attempts: defaultdict[tuple[str, str], Counter[_RequestKey]] = defaultdict(Counter)
         self._give_up_at: dict[tuple[str, str], float] = {}
 
@@ -87,9 +86,7 @@ class HttpCollector:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        with self._lock:
-            for client in self._clients.values():
-                client.close()
+        self._connections.close()
 
     def stop(self) -> None:
         """End the requests under way and send no further one; each fails with a `CollectionError`."""
@@ -158,9 +155,10 @@ class HttpCollector:
             with self._lock:
                 made[key] += 1
             seconds = min(api.timeout_seconds, seconds_left)
-            attempt = Attempt(request, self._client(api), self._secrets, self._tokens, shown_url, seconds)
             try:
-                reply = attempt.reply()
+                with self._connections.lend(api, seconds) as client:
+                    attempt = Attempt(request, client, self._secrets, self._tokens, shown_url, seconds)
+                    reply = attempt.reply()
             except AttemptFailedError as error:
                 if not error.retryable:
                     host.answered()
@@ -174,18 +172,6 @@ class HttpCollector:
         with self._lock:
             until = self._give_up_at.setdefault(_identity(request), now + request.api.deadline_seconds)
         return until - now
-
-    def _client(self, api: ApiConfig) -> httpx.Client:
-        with self._lock:
-            if api.verify_tls not in self._clients:
-                limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
-                self._clients[api.verify_tls] = bounded_client(
-                    self._stopping,
-                    verify=api.verify_tls,
-                    limits=limits,
-                    headers={"User-Agent": "energy-pipeline"},
-                )
-            return self._clients[api.verify_tls]
 
     def _wait_unless_stopping(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
