@@ -20,6 +20,7 @@ from flows.collection_tasks import collect_and_store_windows
 from flows.missing_data import DatesToCollect, dates_to_collect
 from flows.object_store import StorageError
 from flows.pipeline_run import ended_otherwise, run_reported, wait_for
+from flows.process_ending import postponing_interrupts
 from flows.progress_artifact import ProgressArtifact
 from flows.request_plan import WindowBatch, askable_apis, batches_of
 from flows.run_preparation import PreparedRun
@@ -137,7 +138,7 @@ def _collect(
             artifact.show(progress)
 
         if batches:
-            with reaching_the_scheduler():
+            with reaching_the_scheduler(), postponing_interrupts():
                 futures = collect_and_store_windows.map(batches, unmapped(ticket))
             batch_of = {future.task_run_id: batch for batch, future in zip(batches, futures, strict=True)}
             wait_for(futures, shared.run, look)

@@ -18,7 +18,7 @@ from flows.api_config import ConfigError, Settings, explicit_bucket
 from flows.collection_run import PipelineRun
 from flows.collection_tasks import collect_and_store
 from flows.object_store import run_stamp
-from flows.process_ending import end_in_time
+from flows.process_ending import end_in_time, postponing_interrupts
 from flows.request_plan import PlannedCollection, plan_collections
 from flows.run_artifacts import final_state, publish_artifacts
 from flows.run_preparation import PreparedRun, prepare_run
@@ -120,7 +120,7 @@ def wait_for(
 def _collect_and_store_all(prepared: PreparedRun, ticket: RunTicket) -> list[ApiOutcome]:
     collections = plan_collections(prepared.apis, run_stamp(ticket.started_at), ticket.started_at)
     with sharing(ticket, prepared) as shared:
-        with reaching_the_scheduler():
+        with reaching_the_scheduler(), postponing_interrupts():
             futures = collect_and_store.map(collections, unmapped(ticket))
         wait_for(futures, shared.run)
         return [

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 EXIT_TERMINATED = 143
 # what was collected is kept by then, and whoever sends SIGTERM seldom waits longer than ten seconds
@@ -18,3 +21,28 @@ def end_in_time() -> None:
     at_last = threading.Timer(_SECONDS, os._exit, [EXIT_TERMINATED])
     at_last.daemon = True
     at_last.start()
+
+
+@contextmanager
+def postponing_interrupts() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM take effect only at the end of this context.
+
+    For starting threads: an error that a signal raises amid the start of one leaves a thread that
+    nobody waits for, and which speaks of Prefect's end when it ends itself.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # signals are handled in the main thread alone
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)

@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from flows.sandbox.faults import Fault, FaultScript
 from flows.sandbox.isone_api import BASE_PATH, create_isone_api
 from flows.sandbox.loopback_server import LoopbackServer
 from flows.sandbox.s3_server import EmbeddedS3
+from tests.commands import LoadedCommand, StartedCommand
 
 _USERNAME, _PASSWORD = "sandbox-user", "sandbox-password"
 _MAX_SPOOL_BYTES = 10**9
@@ -55,6 +54,7 @@ class InterruptedRuns:
         s3: The server with the bucket.
         bucket: Where they store, and nothing else does.
         variables: Further environment, e.g. of a Prefect server.
+        command: Starts `energy-pipeline`.
     """
 
     def __init__(
@@ -65,8 +65,10 @@ class InterruptedRuns:
         s3: EmbeddedS3,
         bucket: str,
         variables: dict[str, str],
+        command: type[StartedCommand],
     ) -> None:
         self.faults = faults
+        self._command = command
         self.s3 = s3
         self._bucket = bucket
         self.folder = folder
@@ -107,17 +109,10 @@ class InterruptedRuns:
         self._config_file.write_text(json.dumps(document), encoding="utf-8")
         self._days = ["--start", first, "--end", last]
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self) -> StartedCommand:
         """Start a run."""
-        command = [sys.executable, "-m", "flows", "run", "--config", str(self._config_file)]
-        return subprocess.Popen(
-            [*command, "--bucket", self._bucket, *self._days],
-            cwd=self.folder,
-            env=self._environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        options = ["--config", str(self._config_file), "--bucket", self._bucket, *self._days]
+        return self._command("run", *options, folder=self.folder, variables=self._environment())
 
     def interrupt(self, moment: Callable[[], object], how: signal.Signals) -> Ended:
         """Start a run, and end it by a signal once `moment` returns."""
@@ -125,15 +120,14 @@ class InterruptedRuns:
         moment()
         begun = time.monotonic()
         process.send_signal(how)
-        _, errors = process.communicate(timeout=120)
-        return Ended(process.returncode, time.monotonic() - begun, errors)
+        exit_code = process.wait(120)
+        return Ended(exit_code, time.monotonic() - begun, process.errors)
 
     def run(self) -> str:
         """Run to the end, which must be complete; what it wrote on stderr."""
         process = self.start()
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        return errors
+        assert process.wait(300) == 0, process.errors
+        return process.errors
 
     def rerun(self) -> int:
         """Run to the end, with all that the runs before it left in the spool; how many objects there are.
@@ -192,7 +186,12 @@ class InterruptedRuns:
 
 
 @contextmanager
-def interrupted_runs(folder: Path, s3: EmbeddedS3, **variables: str) -> Iterator[InterruptedRuns]:
+def interrupted_runs(
+    folder: Path,
+    s3: EmbeddedS3,
+    variables: dict[str, str] | None = None,
+    command: type[StartedCommand] = LoadedCommand,
+) -> Iterator[InterruptedRuns]:
     """Runs on an API of their own, into a new bucket."""
     faults = FaultScript()
     app = create_isone_api(username=_USERNAME, password=_PASSWORD, faults=faults)
@@ -201,4 +200,4 @@ def interrupted_runs(folder: Path, s3: EmbeddedS3, **variables: str) -> Iterator
         s3.create_bucket(bucket)
         work = folder / "work"
         work.mkdir()
-        yield InterruptedRuns(work, faults, server.base_url + BASE_PATH, s3, bucket, variables)
+        yield InterruptedRuns(work, faults, server.base_url + BASE_PATH, s3, bucket, variables or {}, command)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from prefect.settings import (
 from flows.integration import EnergyDataPipelineIntegration
 from flows.sandbox.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
+from tests.commands import LoadedCommand
 from tests.interrupted_runs import InterruptedRuns, interrupted_runs
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
@@ -50,14 +50,10 @@ def run_command(aws_environment: None, tmp_path: Path) -> RunCommand:
     """Runs `energy-pipeline` in an empty folder of its own."""
 
     def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "flows", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "NO_COLOR": "1", **variables},
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
+        environment = {**os.environ, "NO_COLOR": "1", **variables}
+        command = LoadedCommand(*arguments, folder=tmp_path, variables=environment)
+        exit_code = command.wait(200)
+        return subprocess.CompletedProcess(arguments, exit_code, command.output, command.errors)
 
     return run
 
@@ -73,5 +69,5 @@ def runs(
     tmp_path: Path, embedded_s3: EmbeddedS3, prefect_server: EmbeddedPrefectServer
 ) -> Iterator[InterruptedRuns]:
     """Runs of slow APIs, in processes that a test may end."""
-    with interrupted_runs(tmp_path, embedded_s3, **prefect_server.client_settings) as found:
+    with interrupted_runs(tmp_path, embedded_s3, prefect_server.client_settings) as found:
         yield found

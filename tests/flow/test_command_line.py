@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from flows.sandbox import faults
 from flows.sandbox.s3_server import EmbeddedS3
+from tests.commands import StartedCommand
 from tests.conftest import IsoneSandbox, eventually
 from tests.flow.conftest import RunCommand
 from tests.flow.processes import processes_that_mention
@@ -178,15 +178,10 @@ def test_an_interrupted_run_ends_with_its_own_exit_code(
     config_file = write_config(
         isone.api("Fuel Mix", "genfuelmix/current", timeout_seconds=5, max_attempts=20)
     )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flows", "run", "--config", str(config_file), "--bucket", bucket],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    command = StartedCommand(
+        "run", "--config", config_file, "--bucket", bucket, folder=tmp_path, variables=os.environ
     )
     eventually(lambda: isone.faults.requests)
-    process.send_signal(interruption)
-    _, errors = process.communicate(timeout=100)
-    assert process.returncode == exit_code, errors
-    assert "Traceback" not in errors
+    command.send_signal(interruption)
+    assert command.wait(100) == exit_code, command.errors
+    assert "Traceback" not in command.errors

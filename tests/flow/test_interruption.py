@@ -98,7 +98,7 @@ def test_what_waits_for_another_try_is_kept_should_the_process_be_killed(
 ) -> None:
     with (
         EmbeddedS3(tmp_path / "s3") as s3,
-        interrupted_runs(tmp_path, s3, **prefect_server.client_settings) as runs,
+        interrupted_runs(tmp_path, s3, prefect_server.client_settings) as runs,
     ):
         runs.configure(apis=2)
         runs.s3.stop()

@@ -7,8 +7,6 @@ import html
 import json
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from flows.sandbox.loopback_server import LoopbackServer
 from flows.sandbox.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_identities import S3Identity
 from flows.sandbox.s3_server import EmbeddedS3
+from tests.commands import LoadedCommand
 from tests.conftest import eventually
 
 # letters and figures alone, so that no escape hides it from the search
@@ -220,20 +219,14 @@ def test_no_secret_is_shown_logged_or_kept(
     ApiCredentials(token=f"{STEM}-stored").save("canary", overwrite=True)
     told: list[str] = []
 
-    def run_in_a_process(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    def run_in_a_process(*arguments: str, **changes: str) -> str:
         options = ["--config", str(config_file), "--bucket", BUCKET]
-        ended = subprocess.run(
-            [sys.executable, "-m", "flows", *arguments, *options],
-            env={**os.environ, **changes},
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
-        told.extend((ended.stdout, ended.stderr))
-        return ended
+        command = LoadedCommand(*arguments, *options, folder=work, variables={**os.environ, **changes})
+        command.wait(200)
+        told.extend((command.output, command.errors))
+        return command.output
 
-    ended = run_in_a_process("run", "--json")
-    results = json.loads(ended.stdout)
+    results = json.loads(run_in_a_process("run", "--json"))
     by_name = {result["api_name"]: result for result in results["results"]}
     assert len(by_name) == len(configuration_for(service)["apis"])
     fine = [name for name, result in by_name.items() if result["error"] is None]
@@ -250,8 +243,8 @@ def test_no_secret_is_shown_logged_or_kept(
 
     with LoopbackServer(s3_that_repeats_the_session_token) as strange_s3:
         strange = {"AWS_ENDPOINT_URL_S3": strange_s3.base_url, "AWS_SESSION_TOKEN": S3_SESSION_TOKEN}
-        ended = run_in_a_process("run", "--api", "basic fine", **strange)
-        assert "StrangeToken: *** and *** are not known here" in ended.stdout
+        output = run_in_a_process("run", "--api", "basic fine", **strange)
+        assert "StrangeToken: *** and *** are not known here" in output
         assert any((work / ".energy-pipeline" / "spool").iterdir())
         with monkeypatch.context() as there, caplog.at_level(logging.DEBUG):
             for name, value in strange.items():
@@ -266,8 +259,8 @@ def test_no_secret_is_shown_logged_or_kept(
         assert "does not answer" in told[-1]
         assert "not asked for, since listing" in told[-1]
     # in a process of its own, since Prefect keeps its settings from the threads that probe
-    ended = run_in_a_process("validate", "--probe", "--json", AWS_ENDPOINT_URL_S3=own_s3.endpoint_url)
-    assert len(json.loads(ended.stdout)["probes"]) == len(by_name) + 1
+    report = run_in_a_process("validate", "--probe", "--json", AWS_ENDPOINT_URL_S3=own_s3.endpoint_url)
+    assert len(json.loads(report)["probes"]) == len(by_name) + 1
     told.append(caplog.text)
 
     database = Path(prefect_server.client_settings["PREFECT_HOME"])

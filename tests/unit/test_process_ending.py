@@ -1,0 +1,51 @@
+"""Signals that must not interrupt what is being done."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from flows.process_ending import postponing_interrupts
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_takes_effect_once_what_is_being_done_is_done(number: signal.Signals) -> None:
+    done = []
+    came: list[int] = []
+    before = signal.signal(number, lambda number, _frame: came.append(number))
+    try:
+        with postponing_interrupts():
+            signal.raise_signal(number)
+            signal.raise_signal(number)
+            done.append(list(came))
+        assert done == [[]]
+        assert came == [number], "one is enough"
+        signal.raise_signal(number)
+        assert came == [number, number], "the handler is back in its place"
+    finally:
+        signal.signal(number, before)
+
+
+def test_an_error_goes_through_and_the_interrupt_too() -> None:
+    def fail() -> None:
+        with postponing_interrupts():
+            signal.raise_signal(signal.SIGINT)
+            raise ValueError
+
+    with pytest.raises(KeyboardInterrupt) as raised:
+        fail()
+    assert isinstance(raised.value.__context__, ValueError)
+
+
+def test_outside_the_main_thread_it_changes_nothing() -> None:
+    def look() -> None:
+        with postponing_interrupts():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    found: list[object] = []
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [signal.getsignal(signal.SIGTERM)]
