@@ -1,7 +1,8 @@
-"""`energy-pipeline` in processes of its own, which tests may end.
+"""Commands in processes of their own, which tests may end.
 
 Loading Prefect takes longer than what most tests do with it, so that most fork a process that has loaded it
-already. That the command starts by itself is for the tests of the demo, of interrupts and of the start-up.
+already. That commands start by themselves is for the tests of the demo, of interrupts, of the start-up and of
+what workers run.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import atexit
 import gc
 import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -18,14 +20,20 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+import boto3  # noqa: F401 - as the others, for the processes that are forked
+import polars as pl  # noqa: F401
+import prefect.artifacts
+import prefect.cli
+import prefect.concurrency.sync
 import prefect.context
+import prefect.deployments
+import prefect.flow_engine
+import prefect.task_engine
+import prefect_aws  # noqa: F401
+import rich.progress  # noqa: F401
+import typer  # noqa: F401
 from prefect.logging.configuration import setup_logging
 
-import flows.energy_pipeline
-import flows.pipeline_status
-import flows.terminal_progress
-import flows.terminal_report  # noqa: F401 - for the processes that are forked
-from flows.__main__ import main
 from flows.command_parts import prepare_prefect
 
 _forking = multiprocessing.get_context("forkserver")
@@ -34,24 +42,39 @@ gc.freeze()
 
 
 class StartedCommand:
-    """`energy-pipeline` as its users start it, begun at once.
+    """A Python module as its users run it, `energy-pipeline` by default, begun at once.
 
     Args:
         arguments: Its command line.
         folder: Its working directory.
         variables: Its whole environment.
+        outputs: Where a folder with what it writes is made.
+        module: What is run.
     """
 
-    def __init__(self, *arguments: str | Path, folder: Path, variables: Mapping[str, str]) -> None:
-        self._outputs = Path(tempfile.mkdtemp(prefix="output-", dir=folder.parent))
+    def __init__(
+        self,
+        *arguments: str | Path,
+        folder: Path,
+        variables: Mapping[str, str],
+        outputs: Path,
+        module: str = "flows",
+    ) -> None:
+        self._outputs = Path(tempfile.mkdtemp(prefix="output-", dir=outputs))
         for number in (1, 2):
             self._output_file(number).touch()
-        self._start([*map(str, arguments)], folder, dict(variables))
+        self._start([module, *map(str, arguments)], folder, dict(variables))
 
-    def _start(self, arguments: list[str], folder: Path, variables: dict[str, str]) -> None:
+    def _start(self, command: list[str], folder: Path, variables: dict[str, str]) -> None:
         with self._output_file(1).open("wb") as output, self._output_file(2).open("wb") as errors:
-            command = [sys.executable, "-m", "flows", *arguments]
-            self._started = subprocess.Popen(command, cwd=folder, env=variables, stdout=output, stderr=errors)
+            self._started = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=folder,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+            )
 
     def _output_file(self, number: int) -> Path:
         return self._outputs / str(number)
@@ -76,11 +99,11 @@ class StartedCommand:
 
 
 class LoadedCommand(StartedCommand):
-    """`energy-pipeline` in a process that is forked from one that has loaded it."""
+    """A Python module in a process forked from one that has loaded Prefect, but little of ours."""
 
-    def _start(self, arguments: list[str], folder: Path, variables: dict[str, str]) -> None:
+    def _start(self, command: list[str], folder: Path, variables: dict[str, str]) -> None:
         files = [self._output_file(number) for number in (1, 2)]
-        self._forked = _forking.Process(target=_run, args=(arguments, folder, variables, files))
+        self._forked = _forking.Process(target=_run, args=(command, folder, variables, files))
         self._forked.start()
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -95,19 +118,21 @@ class LoadedCommand(StartedCommand):
         return self._forked.exitcode
 
 
-def _run(arguments: list[str], folder: Path, variables: dict[str, str], outputs: list[Path]) -> None:
+def _run(command: list[str], folder: Path, variables: dict[str, str], outputs: list[Path]) -> None:
     for number, file in enumerate(outputs, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), number)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variables)
-    sys.argv = ["energy-pipeline", *arguments]
-    # of which Prefect took what there was when it was loaded
-    prepare_prefect()
+    module, *arguments = command
+    sys.argv = [module, *arguments]
+    if module == "flows":
+        prepare_prefect()
+    # Prefect took what there was when it was loaded
     prefect.context.refresh_global_settings_context()
     setup_logging(incremental=False)
     try:
-        main()
+        runpy.run_module(module, run_name="__main__")
     finally:
         # as an interpreter does at its end, and a child of multiprocessing does not
         threading._shutdown()  # type: ignore[attr-defined]

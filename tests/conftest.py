@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
+import os
 import shutil
 import time
 import uuid
@@ -125,9 +127,14 @@ def aws_environment(embedded_s3: EmbeddedS3, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture(scope="session")
 def new_prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
     """Makes a folder a Prefect home whose database has its tables; making those takes ten seconds."""
-    template = tmp_path_factory.mktemp("prefect-template")
-    with EmbeddedPrefectServer(template):
-        pass
+    # one for all processes of this test run, whose folders are beside one another
+    base = tmp_path_factory.getbasetemp()
+    template = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "prefect-template"
+    with template.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not template.exists():
+            with EmbeddedPrefectServer(template):
+                pass
 
     def make(home: Path) -> Path:
         home.mkdir(parents=True, exist_ok=True)

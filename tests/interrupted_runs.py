@@ -112,7 +112,12 @@ class InterruptedRuns:
     def start(self) -> StartedCommand:
         """Start a run."""
         options = ["--config", str(self._config_file), "--bucket", self._bucket, *self._days]
-        return self._command("run", *options, folder=self.folder, variables=self._environment())
+        return self._command(
+            *("run", *options),
+            folder=self.folder,
+            variables=self._environment(),
+            outputs=self.folder.parent,
+        )
 
     def interrupt(self, moment: Callable[[], object], how: signal.Signals) -> Ended:
         """Start a run, and end it by a signal once `moment` returns."""

@@ -46,12 +46,15 @@ def pipeline_on(
 
 
 @pytest.fixture
-def run_command(aws_environment: None, tmp_path: Path) -> RunCommand:
+def run_command(
+    aws_environment: None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> RunCommand:
     """Runs `energy-pipeline` in an empty folder of its own."""
+    outputs = tmp_path_factory.mktemp("outputs")
 
     def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "NO_COLOR": "1", **variables}
-        command = LoadedCommand(*arguments, folder=tmp_path, variables=environment)
+        command = LoadedCommand(*arguments, folder=tmp_path, variables=environment, outputs=outputs)
         exit_code = command.wait(200)
         return subprocess.CompletedProcess(arguments, exit_code, command.output, command.errors)
 

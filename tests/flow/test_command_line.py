@@ -104,7 +104,9 @@ def test_wrong_usage_exits_2_and_says_what_is_wrong(
 ) -> None:
     arguments, reason = WRONG_COMMANDS[case]
     config_file = write_config(isone.api("Fuel Mix", "genfuelmix/current"))
-    done = run_command(*arguments, ENERGY_PIPELINE_CONFIG_FILE=str(config_file))
+    # not a block that another test has registered
+    variables = {"ENERGY_PIPELINE_CONFIG_FILE": str(config_file), "ENERGY_PIPELINE_S3_BLOCK": "nowhere"}
+    done = run_command(*arguments, **variables)
     assert done.returncode == 2
     assert reason in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
@@ -178,9 +180,8 @@ def test_an_interrupted_run_ends_with_its_own_exit_code(
     config_file = write_config(
         isone.api("Fuel Mix", "genfuelmix/current", timeout_seconds=5, max_attempts=20)
     )
-    command = StartedCommand(
-        "run", "--config", config_file, "--bucket", bucket, folder=tmp_path, variables=os.environ
-    )
+    options = ("--config", config_file, "--bucket", bucket)
+    command = StartedCommand("run", *options, folder=tmp_path, variables=os.environ, outputs=tmp_path)
     eventually(lambda: isone.faults.requests)
     command.send_signal(interruption)
     assert command.wait(100) == exit_code, command.errors

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from flows.sandbox.s3_server import EmbeddedS3
@@ -48,55 +49,21 @@ def start_demo(
         process.wait()
 
 
-def test_it_stores_four_objects_each_time_and_leaves_nothing_running(
-    tmp_path: Path, environment: dict[str, str], new_prefect_home: Callable[[Path], Path]
-) -> None:
-    new_prefect_home(tmp_path / ".energy-pipeline" / "prefect")
-    keys: list[str] = []
-    for _ in range(2):
-        done = subprocess.run(
-            DEMO, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
-        )
-        assert done.returncode == 0, done.stderr
-        assert "4 of 4 APIs stored" in done.stdout
-        assert "read back from S3" in done.stdout
-        assert "uv run energy-pipeline demo --ui" in done.stdout
-        assert "Traceback" not in done.stderr
-        keys += re.findall(r"s3://energy-demo/(\S+\.csv)$", done.stdout, re.MULTILINE)
-    assert len(set(keys)) == 8
-    assert processes_that_mention(str(tmp_path)) == []
-    assert {path.name for path in tmp_path.iterdir()} == {".energy-pipeline"}
-    with EmbeddedS3(tmp_path / ".energy-pipeline" / "s3") as s3:
-        stored = {entry["Key"] for entry in s3.client().list_objects_v2(Bucket="energy-demo")["Contents"]}
-    assert stored == set(keys)
-
-
-@pytest.mark.parametrize("moment", ["importing Prefect", "starting the Prefect server", "Beginning flow run"])
-def test_an_interrupt_ends_it_and_all_it_started(tmp_path: Path, start_demo: StartDemo, moment: str) -> None:
-    errors = tmp_path / "stderr.txt"
-    process = start_demo(stdout=tmp_path / "stdout.txt", stderr=errors)
-    eventually(lambda: moment in errors.read_text(), timeout_seconds=200)
-    process.send_signal(signal.SIGINT)
-    # some import leaves the signal's own action in force for a moment; a shell says 130 to either
-    assert process.wait(60) in {130, -signal.SIGINT}, errors.read_text()
-    assert "Traceback" not in errors.read_text()
-    assert processes_that_mention(str(tmp_path)) == []
-
-
-def test_with_ui_it_stays_up_at_the_printed_address_until_interrupted(
+def test_each_time_it_stores_four_objects_and_with_ui_it_stays_up_until_interrupted(
     tmp_path: Path, environment: dict[str, str], start_demo: StartDemo
 ) -> None:
-    output = tmp_path / "stdout.txt"
-    process = start_demo("--ui", stdout=output, stderr=tmp_path / "stderr.txt")
+    output, errors = tmp_path / "stdout.txt", tmp_path / "stderr.txt"
+    alone = start_demo(stdout=output, stderr=errors)
+    assert alone.wait(240) == 0, errors.read_text()
+    keys = keys_of_what_was_stored(output, errors)
+    assert "uv run energy-pipeline demo --ui" in output.read_text()
+    assert processes_that_mention(str(tmp_path)) == []
+
+    with_ui = start_demo("--ui", stdout=output, stderr=errors)
     eventually(lambda: "Ctrl-C ends it" in output.read_text(), timeout_seconds=200)
     address = re.search(r"Prefect UI: +(http://\S+)", output.read_text())
     assert address is not None
-    page = subprocess.run(
-        [sys.executable, "-c", "import sys, httpx; print(httpx.get(sys.argv[1]).text)", address.group(1)],
-        capture_output=True,
-        text=True,
-    )
-    assert "<html" in page.stdout
+    assert "<html" in httpx.get(address.group(1)).text
     # the command it prints for another terminal
     looked = subprocess.run(
         ["sh", "-c", f"set -a; . .energy-pipeline/demo.env; set +a; {sys.executable} -m flows status"],
@@ -108,6 +75,33 @@ def test_with_ui_it_stays_up_at_the_printed_address_until_interrupted(
     )
     assert looked.returncode == 0, looked.stderr
     assert "Fuel Mix: iso_ne_fuel_mix/fuel_mix_" in looked.stdout
+    with_ui.send_signal(signal.SIGINT)
+    assert with_ui.wait(60) == 0
+    keys |= keys_of_what_was_stored(output, errors)
+
+    assert len(keys) == 8
+    assert processes_that_mention(str(tmp_path)) == []
+    assert {path.name for path in tmp_path.iterdir()} == {".energy-pipeline", output.name, errors.name}
+    with EmbeddedS3(tmp_path / ".energy-pipeline" / "s3") as s3:
+        stored = {entry["Key"] for entry in s3.client().list_objects_v2(Bucket="energy-demo")["Contents"]}
+    assert stored == keys
+
+
+def keys_of_what_was_stored(output: Path, errors: Path) -> set[str]:
+    printed = output.read_text()
+    assert "4 of 4 APIs stored" in printed
+    assert "read back from S3" in printed
+    assert "Traceback" not in errors.read_text()
+    return set(re.findall(r"s3://energy-demo/(\S+\.csv)$", printed, re.MULTILINE))
+
+
+@pytest.mark.parametrize("moment", ["importing Prefect", "starting the Prefect server", "Beginning flow run"])
+def test_an_interrupt_ends_it_and_all_it_started(tmp_path: Path, start_demo: StartDemo, moment: str) -> None:
+    errors = tmp_path / "stderr.txt"
+    process = start_demo(stdout=tmp_path / "stdout.txt", stderr=errors)
+    eventually(lambda: moment in errors.read_text(), timeout_seconds=200)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0
+    # some import leaves the signal's own action in force for a moment; a shell says 130 to either
+    assert process.wait(60) in {130, -signal.SIGINT}, errors.read_text()
+    assert "Traceback" not in errors.read_text()
     assert processes_that_mention(str(tmp_path)) == []

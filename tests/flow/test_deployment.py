@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,28 +21,23 @@ from blocks.api_credentials import ApiCredentials
 from flows.sandbox import faults
 from flows.sandbox.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
+from tests.commands import LoadedCommand
 from tests.conftest import PASSWORD, REPOSITORY, USERNAME, IsoneSandbox, eventually
 
 Command = Callable[..., str]
 
 
 @pytest.fixture
-def command(prefect_server: EmbeddedPrefectServer, aws_environment: None) -> Command:
-    """Runs a program of the environment in the checkout and gives its output."""
+def command(prefect_server: EmbeddedPrefectServer, aws_environment: None, tmp_path: Path) -> Command:
+    """Runs a module in the checkout and gives its output."""
 
-    def run(*arguments: str, **variables: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=REPOSITORY,
-            env={**os.environ, **prefect_server.client_settings, "NO_COLOR": "1", **variables},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=200,
+    def run(module: str, *arguments: str, **variables: str) -> str:
+        environment = {**os.environ, **prefect_server.client_settings, "NO_COLOR": "1", **variables}
+        command = LoadedCommand(
+            *arguments, folder=REPOSITORY, variables=environment, outputs=tmp_path, module=module
         )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        assert command.wait(200) == 0, command.output + command.errors
+        return command.output + command.errors
 
     return run
 
@@ -55,28 +49,22 @@ def worker(
     """Starts a process worker of pool `energy` in a folder that is not the checkout."""
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="energy", type="process"), overwrite=True)
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[LoadedCommand] = []
 
     def start(variables: Mapping[str, str]) -> None:
-        with (tmp_path / "worker.log").open("wb") as log:
-            started.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "prefect", "worker", "start", "--pool", "energy"],
-                    cwd=tmp_path,
-                    env={**os.environ, **prefect_server.client_settings, **variables},
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
+        environment = {**os.environ, **prefect_server.client_settings, **variables}
+        options = ("worker", "start", "--pool", "energy")
+        started.append(
+            LoadedCommand(
+                *options, folder=tmp_path, variables=environment, outputs=tmp_path, module="prefect"
             )
+        )
 
     yield start
     for process in started:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.send_signal(signal.SIGTERM)
+    for process in started:
+        process.wait(60)
 
 
 @pytest.mark.usefixtures("prefect_client")

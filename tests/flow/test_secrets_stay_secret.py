@@ -221,7 +221,8 @@ def test_no_secret_is_shown_logged_or_kept(
 
     def run_in_a_process(*arguments: str, **changes: str) -> str:
         options = ["--config", str(config_file), "--bucket", BUCKET]
-        command = LoadedCommand(*arguments, *options, folder=work, variables={**os.environ, **changes})
+        environment = {**os.environ, **changes}
+        command = LoadedCommand(*arguments, *options, folder=work, variables=environment, outputs=tmp_path)
         command.wait(200)
         told.extend((command.output, command.errors))
         return command.output
