@@ -24,6 +24,8 @@ from tests.commands import LoadedCommand, StartedCommand
 
 _USERNAME, _PASSWORD = "sandbox-user", "sandbox-password"
 _MAX_SPOOL_BYTES = 10**9
+# smaller ones keep the machine busy
+_PIECE_BYTES = 100
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ class InterruptedRuns:
         self._config_file.write_text(json.dumps({"apis": entries, "defaults": defaults}), encoding="utf-8")
         self.apis = apis
         self.faults.clear()
-        self.faults.add("*", Fault("drip", seconds=seconds_per_byte), times=None)
+        drip = Fault("drip", seconds=seconds_per_byte * _PIECE_BYTES, piece_bytes=_PIECE_BYTES)
+        self.faults.add("*", drip, times=None)
 
     def configure_days(self, first: str, last: str, seconds_per_byte: float) -> None:
         """Make runs collect past days of one API, each a reply of about five kilobytes that drips."""

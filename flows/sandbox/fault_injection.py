@@ -59,8 +59,9 @@ class FaultInjection:
             _close_connection(send)
         else:
             await _send_start(send, start["status"], {**headers, "content-length": str(len(body))})
-            for index in range(len(body)):
-                await send({"type": "http.response.body", "body": body[index : index + 1], "more_body": True})
+            for index in range(0, len(body), fault.piece_bytes):
+                piece = body[index : index + fault.piece_bytes]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
                 await asyncio.sleep(fault.seconds)
             await send({"type": "http.response.body", "body": b""})
 

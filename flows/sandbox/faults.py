@@ -20,8 +20,9 @@ class Fault:
         kind: `reply` sends `status`, `headers` and `body`. `truncated-json` sends the first half of
             the real body as if it were whole; `truncated-transfer` breaks the connection after it.
             `no-rows` empties the real body's wrapper. `hang` never answers. `drip` sends the real
-            body a byte at a time. `reset` closes the connection without an answer.
-        seconds: Between the bytes of a drip.
+            body piece by piece. `reset` closes the connection without an answer.
+        seconds: Between the pieces of a drip.
+        piece_bytes: Of each of them.
     """
 
     kind: FaultKind = "reply"
@@ -29,6 +30,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     seconds: float = 0.05
+    piece_bytes: int = 1
 
 
 def status(code: int, body: bytes = b"", **headers: str) -> Fault:

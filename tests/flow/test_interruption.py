@@ -46,12 +46,12 @@ def endpoint_that_never_answers() -> Iterator[tuple[str, list[socket.socket]]]:
 
 @pytest.mark.parametrize(
     ("how", "after_requests"),
-    [(signal.SIGTERM, 1), (signal.SIGINT, 5), (signal.SIGKILL, 9)],
+    [(signal.SIGTERM, 1), (signal.SIGINT, 4), (signal.SIGKILL, 7)],
 )
 def test_a_rerun_after_an_interruption_is_complete(
     runs: InterruptedRuns, how: signal.Signals, after_requests: int
 ) -> None:
-    runs.configure(apis=12, seconds_per_byte=0.002)
+    runs.configure(apis=8)
     ended = runs.interrupt(lambda: eventually(lambda: len(runs.faults.requests) >= after_requests), how)
     assert ended.exit_code == {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}[how], ended.errors
     assert "Traceback" not in ended.errors
