@@ -57,6 +57,7 @@ class PipelineRun:
         self._collected: dict[tuple[str, str], CollectedApi] = {}
         self._checks = TableChecks(store)
         self._kept: set[tuple[str, str]] = set()
+        self._stored_while_ending: set[tuple[str, str]] = set()
         self._is_ending = False
         # decoding takes many times a payload's size, so that all threads at once would fill the memory
         self._tabulating = threading.BoundedSemaphore(os.cpu_count() or 1)
@@ -126,7 +127,7 @@ class PipelineRun:
                 other_s3_keys=tuple(other.key for other in others),
             )
         with self._lock:
-            del self._collected[collection.identity]
+            self._collected.pop(collection.identity, None)
         return replace(outcome, duration_seconds=self._seconds(collection))
 
     def failed(self, collection: PlannedCollection, reason: str) -> ApiOutcome:
@@ -154,12 +155,17 @@ class PipelineRun:
 
         For a run that is being ended from outside; its tasks may then be left to themselves.
         """
-        self._is_ending = True
+        with self._lock:
+            self._is_ending = True
         self.collector.stop()
         with self._lock:
             waiting = list(self._collected.items())
         for identity, collected in waiting:
             self._keep_if_possible(identity, collected)
+            with self._lock:
+                is_stored = identity in self._stored_while_ending
+            if is_stored:
+                self._discard(collected)
 
     def _store(self, collection: PlannedCollection, collected: CollectedApi) -> list[StoredObject]:
         if self._is_ending:
@@ -170,11 +176,18 @@ class PipelineRun:
             self._keep_if_possible(collection.identity, collected)
             raise
         with self._lock:
+            # at once, so that a run which is ended meanwhile either sees it stored or has kept it
             was_kept = collection.identity in self._kept
+            if self._is_ending:
+                self._stored_while_ending.add(collection.identity)
+            self._collected.pop(collection.identity, None)
         if was_kept:
-            for storable in collected.storables:
-                self.spool.discard(storable, self.store.bucket)
+            self._discard(collected)
         return stored
+
+    def _discard(self, collected: CollectedApi) -> None:
+        for storable in collected.storables:
+            self.spool.discard(storable, self.store.bucket)
 
     def _keep(self, identity: tuple[str, str], collected: CollectedApi) -> KeptObjects:
         """Keep the objects of an API in the spool, as many as it takes.

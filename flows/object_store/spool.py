@@ -133,7 +133,10 @@ class Spool:
 
     def discard(self, storable: StorableObject, bucket: str) -> None:
         """Remove an object that is stored after all; does nothing where it is not kept."""
-        remove(self._body_file(storable, bucket)[0])
+        body_file, _ = self._body_file(storable, bucket)
+        # not between the two files of one that is being kept
+        with self._lock:
+            remove(body_file)
 
     def entries(self) -> tuple[SpoolEntry, ...]:
         """The objects that wait, the oldest first; files that are no entries are left alone."""

@@ -6,6 +6,9 @@ from typing import Any
 
 import yaml
 from prefect.cli.deploy._models import DeploymentConfig, PrefectYamlModel, WorkPoolConfig
+from prefect.workers.base import BaseWorker
+from prefect.workers.process import ProcessWorker
+from prefect_aws.workers import ECSWorker
 
 from tests.conftest import REPOSITORY
 
@@ -40,3 +43,13 @@ def test_the_deployments_are_those_of_the_readme() -> None:
     for deployment in deployments.values():
         assert deployment["description"]
         assert deployment["tags"]
+
+
+def test_the_work_pools_are_described_in_words_that_their_workers_know() -> None:
+    workers: dict[str, type[BaseWorker[Any, Any, Any]]] = {"process": ProcessWorker, "ecs": ECSWorker}
+    described = document()["definitions"]["work_pools"]
+    assert set(described) == set(workers)
+    for kind, pool in described.items():
+        assert set(pool) <= set(WorkPoolConfig.model_fields)
+        known = workers[kind].get_default_base_job_template()["variables"]["properties"]
+        assert set(pool["job_variables"]) <= set(known)

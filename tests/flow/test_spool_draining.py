@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import queue
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +18,16 @@ from flows.api_config import ApiConfig, ResolvedSecrets, secret_references
 from flows.collection_run import PipelineRun
 from flows.http_collector import HttpCollector
 from flows.integration import EnergyDataPipelineIntegration
-from flows.object_store import ObjectStore, Spool, StorableObject, StorageError, uploads
-from flows.request_plan import plan_collections
+from flows.object_store import (
+    KeptObjects,
+    ObjectStore,
+    Spool,
+    StorableObject,
+    StorageError,
+    StoredObject,
+    uploads,
+)
+from flows.request_plan import PlannedCollection, plan_collections
 from flows.run_preparation import bucket_by_name
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import NOW, PASSWORD, USERNAME, IsoneSandbox
@@ -204,22 +213,56 @@ def check_whole(s3: EmbeddedS3) -> dict[str, str]:
     return found
 
 
+def fuel_mix(isone: IsoneSandbox, **options: object) -> tuple[PlannedCollection, ResolvedSecrets]:
+    api = ApiConfig.model_validate(isone.api("Fuel Mix", "genfuelmix/current", **options))
+    (collection,) = plan_collections([api], "20240102_030405", NOW)
+    secrets = {
+        (reference, name): SecretStr({"username": USERNAME, "password": PASSWORD}[name])
+        for entry in api.auth_entries
+        for name, reference in secret_references(entry)
+    }
+    return collection, ResolvedSecrets(secrets)
+
+
+def test_what_is_stored_just_when_the_run_is_ended_does_not_stay_in_the_spool(
+    embedded_s3: EmbeddedS3, bucket: str, isone: IsoneSandbox, tmp_path: Path
+) -> None:
+    collection, secrets = fuel_mix(isone)
+    about_to_be_stored, may_be_stored = threading.Event(), threading.Event()
+
+    class WaitingStore(ObjectStore):
+        def store(self, storable: StorableObject) -> StoredObject:
+            about_to_be_stored.set()
+            assert may_be_stored.wait(30)
+            return super().store(storable)
+
+    class LateSpool(Spool):
+        def keep_all(self, storables: Sequence[StorableObject], bucket: str) -> KeptObjects:
+            may_be_stored.set()
+            storing.join(30)
+            return super().keep_all(storables, bucket)
+
+    spool = LateSpool(tmp_path / "spool", 1_000_000)
+    store = WaitingStore(bucket_by_name(bucket, aws_variables(embedded_s3)))
+    with HttpCollector([collection.api], secrets) as collector:
+        run = PipelineRun("run", collector, store, spool)
+        storing = threading.Thread(target=run.collect_and_store, args=[collection])
+        storing.start()
+        assert about_to_be_stored.wait(30)
+        run.end()
+    assert not storing.is_alive()
+    assert len(embedded_s3.client().list_objects_v2(Bucket=bucket)["Contents"]) == 1
+    assert spool.entries() == ()
+
+
 def test_where_the_spool_takes_only_some_outputs_the_result_says_so(
     own_s3: EmbeddedS3, isone: IsoneSandbox, tmp_path: Path
 ) -> None:
-    api = ApiConfig.model_validate(isone.api("Fuel Mix", "genfuelmix/current", outputs=["csv", "raw"]))
-    (collection,) = plan_collections([api], "20240102_030405", NOW)
-    secrets = ResolvedSecrets(
-        {
-            (reference, name): SecretStr({"username": USERNAME, "password": PASSWORD}[name])
-            for entry in api.auth_entries
-            for name, reference in secret_references(entry)
-        }
-    )
+    collection, secrets = fuel_mix(isone, outputs=["csv", "raw"])
     store = ObjectStore(bucket_by_name(BUCKET, aws_variables(own_s3)))
     spool = Spool(tmp_path / "spool", 1500)
     own_s3.stop()
-    with HttpCollector([api], secrets) as collector:
+    with HttpCollector([collection.api], secrets) as collector:
         run = PipelineRun("run", collector, store, spool)
         with pytest.raises(StorageError) as raised:
             run.collect_and_store(collection)

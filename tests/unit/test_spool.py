@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +15,7 @@ import pytest
 
 from flows.object_store import CSV_CONTENT_TYPE, Spool, SpoolError, StorableObject, object_metadata
 from flows.object_store.dated_objects import named_by_its_run
-from flows.object_store.spool_files import remove_left_behind
+from flows.object_store.spool_files import remove_left_behind, write_whole
 
 
 def storable(body: bytes = b"a\n1\n", key: str = "fuel/mix_20240101_000000.csv") -> StorableObject:
@@ -43,6 +44,27 @@ def test_the_same_object_is_kept_once_and_others_beside_it(tmp_path: Path) -> No
     spool.keep(storable(b"a\n2\n"), "a-bucket")
     spool.keep(storable(), "b-bucket")
     assert spool.state()["objects"] == 3
+
+
+def test_what_is_removed_while_it_is_being_kept_leaves_no_half_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path, 1_000_000)
+    removing: list[threading.Thread] = []
+
+    def write_and_let_it_be_removed(file: Path, content: bytes) -> None:
+        write_whole(file, content)
+        if not removing:
+            removing.append(threading.Thread(target=spool.discard, args=(storable(), "a-bucket")))
+            removing[0].start()
+            # which it does only where nothing holds it back
+            removing[0].join(0.2)
+
+    monkeypatch.setattr("flows.object_store.spool.write_whole", write_and_let_it_be_removed)
+    spool.keep(storable(), "a-bucket")
+    removing[0].join()
+    assert spool.entries() == ()
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("key", ["f/" + "ü" * 120 + "_20240101.csv", "f/a b'\"\N{SNOWMAN}_20240101.csv"])
