@@ -32,25 +32,28 @@ def plain_columns(records: Sequence[Any]) -> list[Column] | None:
         return None
     columns: list[Column] = []
     for key in keys:
-        if not _add_columns((key,), [record.get(key) for record in records], columns):
+        first = next(record[key] for record in records if key in record)
+        if not _add_columns((key,), [record.get(key) for record in records], first, columns):
             return None
     return columns if len({column.path for column in columns}) == len(columns) <= MAX_COLUMNS else None
 
 
-def _add_columns(path: Path, values: list[Any], columns: list[Column]) -> bool:
+def _add_columns(path: Path, values: list[Any], first: Any, columns: list[Column]) -> bool:
     kinds = set(map(type, values))
     if list in kinds:
         return False
     if dict not in kinds:
         columns.append(Column(element_path(path), values))
         return True
-    if not kinds <= {dict, NoneType}:
+    # where an object is null at first, its columns come after those of the record that has it so
+    if type(first) is not dict or not kinds <= {dict, NoneType}:
         return False
-    objects = [value for value in values if value is not None]
-    first = tuple(objects[0])
+    keys = tuple(first)
     # where all keys come together, their order is that of the first object
-    if not first or any(tuple(value) != first for value in objects):
+    if not keys or any(value is not None and tuple(value) != keys for value in values):
         return False
-    empty = dict.fromkeys(first)
-    filled = [empty if value is None else value for value in values] if NoneType in kinds else objects
-    return all(_add_columns((*path, key), [value[key] for value in filled], columns) for key in first)
+    empty = dict.fromkeys(keys)
+    filled = [empty if value is None else value for value in values] if NoneType in kinds else values
+    return all(
+        _add_columns((*path, key), [value[key] for value in filled], first[key], columns) for key in keys
+    )

@@ -19,7 +19,7 @@ from flows.tabulation.record_paths import survey_records
 from flows.tabulation.table import Finding, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flows.documents.json_document import JsonValue
     from flows.tabulation.plain_records import plain_columns
@@ -48,14 +48,28 @@ def tabulate_records(
     if not any(parts):
         return RecordsTable(Table(pl.DataFrame(), records_at), tuple(0 for _ in parts))
     plain = None if explode else plain_columns([record for records in parts for record in records])
-    if plain is not None:
-        columns, heights = plain, [len(records) for records in parts]
-        names, findings = name_columns([column.path for column in columns])
-    else:
-        root = _survey(parts, explode)
-        columns, heights = write_columns(root, parts)
-        names, findings = name_columns([column.path for column in columns])
-        findings += _findings_on_lists(root, dict(zip(columns, names, strict=True)), explode or ())
+    if plain is None:
+        return tabulate_records_exactly(parts, records_at, explode)
+    return _table(plain, [len(records) for records in parts], records_at)
+
+
+def tabulate_records_exactly(
+    parts: Sequence[list[Any]], records_at: str, explode: Sequence[Path] | None
+) -> RecordsTable:
+    """The same by the way that records of any kind can go."""
+    root = _survey(parts, explode)
+    columns, heights = write_columns(root, parts)
+    return _table(columns, heights, records_at, lambda names: _findings_on_lists(root, names, explode or ()))
+
+
+def _table(
+    columns: Sequence[Column],
+    heights: Sequence[int],
+    records_at: str,
+    more_findings: Callable[[dict[Column, str]], list[Finding]] = lambda _: [],
+) -> RecordsTable:
+    names, findings = name_columns([column.path for column in columns])
+    findings += more_findings(dict(zip(columns, names, strict=True)))
     series = [typed_series(name, column.values) for name, column in zip(names, columns, strict=True)]
     frame = pl.DataFrame(series, height=sum(heights))
     return RecordsTable(Table(frame, records_at, tuple(findings)), tuple(heights))

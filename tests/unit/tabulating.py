@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flows.documents import decode_json, show_path
 from flows.tabulation import Layout, Part, Table, tabulate
-from flows.tabulation.record_tabulation import explode_chain, records_in, tabulate_records
+from flows.tabulation.record_tabulation import explode_chain, records_in, tabulate_records_exactly
 
 
 def tabulate_json(
@@ -22,4 +22,4 @@ def tabulate_exactly(
     """The table by the way that every document can go."""
     rows, path = records_in(decode_json(body), records)
     chain = None if explode is None else explode_chain(explode)
-    return tabulate_records([rows], show_path(path), chain).table
+    return tabulate_records_exactly([rows], show_path(path), chain).table

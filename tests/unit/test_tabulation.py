@@ -384,3 +384,10 @@ def outcome(tabulate_body: Callable[[bytes], Table], body: bytes) -> object:
     except PayloadError as error:
         return str(error)
     return table.records_at, table.frame.schema, table.frame.rows(), table.findings
+
+
+def test_columns_of_an_object_that_is_null_at_first_come_in_the_order_they_are_seen() -> None:
+    table = tabulate_json(b'[{"a": null, "b": 1}, {"a": {"x": 2, "$": 3}, "b": 4}]')
+    assert table.frame.columns == ["a", "b", "a_x"]
+    assert table.frame.rows() == [(None, 1, None), (3, 4, 2)]
+    assert tabulate_json(b'[{"a": null, "b": 1}, {"a": {"x": 2}}]').frame.columns == ["b", "a_x"]
