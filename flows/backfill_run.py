@@ -27,7 +27,7 @@ from flows.run_preparation import PreparedRun
 from flows.run_progress import show_progress
 from flows.run_report import ApiOutcome, RunResults
 from flows.run_sharing import RunTicket, SharedRun, sharing
-from flows.task_runners import are_tasks_elsewhere, reaching_the_scheduler
+from flows.task_runners import are_tasks_elsewhere, quoted, reaching_the_scheduler
 from flows.window_counts import joined_windows
 
 logger = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def _collect(
 
         if batches:
             with reaching_the_scheduler(), postponing_interrupts():
-                futures = collect_and_store_windows.map(batches, unmapped(ticket))
+                futures = collect_and_store_windows.map(quoted(batches), unmapped(quoted(ticket)))
             batch_of = {future.task_run_id: batch for batch, future in zip(batches, futures, strict=True)}
             wait_for(futures, shared.run, look)
             for batch, future in zip(batches, futures, strict=True):

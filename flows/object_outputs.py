@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import zipfile
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from flows.object_store import (
 )
 from flows.request_plan import PlannedCollection
 
+# which looks for a file and reads it each time
+_version = functools.cache(version)
 _RAW_CONTENT_TYPES = {
     "json": "application/json",
     "csv": CSV_CONTENT_TYPE,
@@ -52,7 +55,7 @@ def storable_objects(
                 columns=columns,
                 body=body,
                 run_id=run_id,
-                pipeline_version=version("energy-pipeline"),
+                pipeline_version=_version("energy-pipeline"),
                 window=(collection.window.start, collection.window.end) if collection.window else None,
             ),
         )

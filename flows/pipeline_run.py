@@ -26,7 +26,7 @@ from flows.run_record import keep_results
 from flows.run_report import ApiOutcome, RunResults, run_results
 from flows.run_sharing import RunTicket, sharing
 from flows.task_endings import TaskEndings
-from flows.task_runners import reaching_the_scheduler, task_runner
+from flows.task_runners import quoted, reaching_the_scheduler, task_runner
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def _collect_and_store_all(prepared: PreparedRun, ticket: RunTicket) -> list[Api
     collections = plan_collections(prepared.apis, run_stamp(ticket.started_at), ticket.started_at)
     with sharing(ticket, prepared) as shared:
         with reaching_the_scheduler(), postponing_interrupts():
-            futures = collect_and_store.map(collections, unmapped(ticket))
+            futures = collect_and_store.map(quoted(collections), unmapped(quoted(ticket)))
         wait_for(futures, shared.run)
         return [
             _outcome(shared.run, collection, future)

@@ -11,6 +11,7 @@ from typing import Any, cast
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
 
 from flows.api_config import ConfigError, Problem, Settings
 
@@ -53,6 +54,14 @@ def are_tasks_elsewhere() -> bool:
     """Whether the tasks of the flow run this is called in run in other processes than the flow does."""
     context = FlowRunContext.get()
     return context is not None and not isinstance(context.task_runner, ThreadPoolTaskRunner)
+
+
+def quoted(parameter: Any) -> Any:
+    """What tasks are handed, in which Prefect need not look for results of other tasks, field by field.
+
+    Only for threads: Dask takes the quotation for a tuple of its own.
+    """
+    return parameter if are_tasks_elsewhere() else quote(parameter)
 
 
 @contextmanager
