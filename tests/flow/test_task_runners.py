@@ -40,7 +40,9 @@ def bodies_in(s3: EmbeddedS3, bucket: str, folder: str) -> dict[str, bytes]:
     }
 
 
-def test_processes_of_dask_store_what_threads_do(
+@pytest.mark.parametrize("task_runner", ["dask", "ray"])
+def test_processes_store_what_threads_do(
+    task_runner: str,
     pipeline_on: PipelineOn,
     write_config: WriteConfig,
     isone: IsoneSandbox,
@@ -48,13 +50,14 @@ def test_processes_of_dask_store_what_threads_do(
     bucket: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    pytest.importorskip(f"prefect_{task_runner}", reason=f"the extra '{task_runner}' is not installed here")
     days = (date(2024, 3, 5), date(2024, 3, 14))
     isone.faults.add("*/day/20240307/*", faults.status(400), times=None)
     pipeline = pipeline_on(write_config(lmp(isone, "By threads"), lmp(isone, "By processes")))
     by_threads = pipeline.run_backfill(*days, ["By threads"])["results"][0]
     asked = len(isone.faults.requests)
 
-    monkeypatch.setenv("ENERGY_PIPELINE_TASK_RUNNER", "dask")
+    monkeypatch.setenv("ENERGY_PIPELINE_TASK_RUNNER", task_runner)
     monkeypatch.setenv("ENERGY_PIPELINE_MAX_WORKERS", "2")
     seen: list[Progress] = []
     by_processes = pipeline.run_backfill(*days, ["By processes"], show=seen.append)["results"][0]
