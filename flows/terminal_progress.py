@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -13,15 +13,28 @@ from flows.run_progress import Progress, ShowProgress
 
 # on a stream that is no terminal a line now and then is enough
 _LINE_EVERY_SECONDS = 30.0
+_HOW_TO_GO_ON = "what is stored stays: the same command goes on with what is missing"
 
 
 @contextmanager
 def progress_bar(console: Console | None = None) -> Iterator[ShowProgress]:
-    """Shows on stderr what is done, rows, MB/s and the time left: as a bar, or in lines for no terminal."""
+    """Shows on stderr what is done, rows, MB/s and the time left: as a bar, or in lines for no terminal.
+
+    Where it is interrupted, it says how to go on.
+    """
     console = console or Console(stderr=True)
-    if not console.is_terminal:
-        yield _lines_on(console)
-        return
+    try:
+        with _bar_on(console) if console.is_terminal else nullcontext(_lines_on(console)) as show:
+            yield show
+    except Exception:
+        raise
+    except BaseException:
+        console.print(_HOW_TO_GO_ON, highlight=False, soft_wrap=True)
+        raise
+
+
+@contextmanager
+def _bar_on(console: Console) -> Iterator[ShowProgress]:
     columns = (
         TextColumn("collected"),
         BarColumn(),

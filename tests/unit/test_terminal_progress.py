@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from flows.run_progress import Progress
@@ -34,3 +35,22 @@ def test_elsewhere_there_is_a_line_now_and_then_and_one_at_the_end() -> None:
         "collected 2 of 4: 2,000 rows, 0.1 MB/s, 1 failed, 31 s left",
         "collected 4 of 4: 4,000 rows, 0.1 MB/s, 1 failed",
     ]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), SystemExit(143)], ids=repr)
+def test_where_it_is_interrupted_it_says_how_to_go_on(interruption: BaseException, is_terminal: bool) -> None:
+    output = io.StringIO()
+    with (
+        pytest.raises(type(interruption)),
+        progress_bar(Console(file=output, force_terminal=is_terminal, width=120)),
+    ):
+        raise interruption
+    assert "the same command goes on with what is missing" in output.getvalue()
+
+
+def test_a_fault_is_no_interruption() -> None:
+    output = io.StringIO()
+    with pytest.raises(ValueError, match="ours"), progress_bar(Console(file=output)):
+        raise ValueError("ours")
+    assert output.getvalue() == ""
