@@ -25,6 +25,7 @@ from flows.command_parts import (
     pipeline_for,
     prepare_prefect,
     print_json,
+    reaching_prefect,
     refusing_wrong_configuration,
     say,
 )
@@ -63,6 +64,7 @@ def run(
 
     Exit 0: all stored or empty; 1: some or all failed; 2: wrong configuration or usage.
     """
+    from flows.api_config import ConfigError
     from flows.run_report import results_of_no_run
     from flows.terminal_report import print_results, waiting
 
@@ -77,17 +79,20 @@ def run(
     else:
         from flows.sandbox.prefect_server import serving_prefect
 
-        with serving_prefect(waiting) as wait_for_server:
-            with waiting("loading Prefect"), loading_modules():
-                import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
-            wait_for_server()
-            if days:
-                from flows.terminal_progress import progress_bar
+        try:
+            with serving_prefect(waiting) as wait_for_server, reaching_prefect():
+                with waiting("loading Prefect"), loading_modules():
+                    import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
+                wait_for_server()
+                if days:
+                    from flows.terminal_progress import progress_bar
 
-                with progress_bar() as show:
-                    results = pipeline.run_backfill(*days, api, force=force, show=show)
-            else:
-                results = pipeline.run_selective_pipeline(api) if api else pipeline.run_full_pipeline()
+                    with progress_bar() as show:
+                        results = pipeline.run_backfill(*days, api, force=force, show=show)
+                else:
+                    results = pipeline.run_selective_pipeline(api) if api else pipeline.run_full_pipeline()
+        except ConfigError as error:
+            results = results_of_no_run(error.problems)
     if as_json:
         print_json(results)
     else:
@@ -116,7 +121,7 @@ def validate(
         from flows.terminal_report import waiting
 
         prepare_prefect()
-        with waiting("asking the APIs and the bucket"):
+        with waiting("asking the APIs and the bucket"), refusing_wrong_configuration(), reaching_prefect():
             with loading_modules():
                 import flows.access_probe  # noqa: F401 - and Prefect with it
             report = pipeline.probe_access()
@@ -173,13 +178,13 @@ def status(
     region: RegionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the last run on this machine and the newest object of each API."""
+    """Show the last run on this machine and the newest object of each API's runs, past dates aside."""
     from flows.terminal_report import print_status
 
     prepare_prefect()
     with loading_modules():
         import flows.pipeline_status  # noqa: F401 - and Prefect with it
-    with refusing_wrong_configuration():
+    with refusing_wrong_configuration(), reaching_prefect():
         report = pipeline_for(config, bucket, profile, region).get_pipeline_status()
     if as_json:
         print_json(report)
@@ -218,7 +223,7 @@ def drain(
 ) -> None:
     """Upload what failed uploads have left on this machine. Exit 0: nothing is left; 1: something is."""
     prepare_prefect()
-    with refusing_wrong_configuration():
+    with refusing_wrong_configuration(), reaching_prefect():
         report = pipeline_for(None, bucket, profile, region).drain_spool()
     if as_json:
         print_json({"stored": report.stored_uris, "problems": report.problems})

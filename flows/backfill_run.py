@@ -9,7 +9,6 @@ from datetime import date
 from itertools import zip_longest
 from typing import Any
 
-from prefect import unmapped
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
@@ -19,15 +18,14 @@ from flows.backfill_splitting import collect_in_parts, publish_part
 from flows.collection_tasks import collect_and_store_windows
 from flows.missing_data import DatesToCollect, dates_to_collect
 from flows.object_store import StorageError
-from flows.pipeline_run import ended_otherwise, run_reported, wait_for
-from flows.process_ending import postponing_interrupts
+from flows.pipeline_run import ended_otherwise, run_reported, run_tasks
 from flows.progress_artifact import ProgressArtifact
 from flows.request_plan import WindowBatch, askable_apis, batches_of
 from flows.run_preparation import PreparedRun
 from flows.run_progress import show_progress
 from flows.run_report import ApiOutcome, RunResults
 from flows.run_sharing import RunTicket, SharedRun, sharing
-from flows.task_runners import are_tasks_elsewhere, quoted, reaching_the_scheduler
+from flows.task_runners import are_tasks_elsewhere
 from flows.window_counts import joined_windows
 
 logger = logging.getLogger(__name__)
@@ -125,23 +123,20 @@ def _collect(
     with sharing(ticket, prepared, missing) as shared, ProgressArtifact() as artifact:
         counted = 0
 
-        def look(ended: Sequence[PrefectFuture[Any]] = ()) -> None:
+        def look(ended: Sequence[tuple[WindowBatch, PrefectFuture[Any]]] = ()) -> None:
             nonlocal counted
             if are_tasks_elsewhere():
                 # each of those processes counts for itself
-                for future in ended[counted:]:
+                for batch, future in ended[counted:]:
                     future.wait()
-                    _count(shared, _outcomes(shared, batch_of[future.task_run_id], future))
+                    _count(shared, _outcomes(shared, batch, future))
                 counted = len(ended)
             progress = shared.windows.progress.now()
             show_progress(progress)
             artifact.show(progress)
 
         if batches:
-            with reaching_the_scheduler(), postponing_interrupts():
-                futures = collect_and_store_windows.map(quoted(batches), unmapped(quoted(ticket)))
-            batch_of = {future.task_run_id: batch for batch, future in zip(batches, futures, strict=True)}
-            wait_for(futures, shared.run, look)
+            futures = run_tasks(collect_and_store_windows, batches, ticket, shared.run, look)
             for batch, future in zip(batches, futures, strict=True):
                 windows[batch.api.name] += _outcomes(shared, batch, future)
     seconds = time.monotonic() - begun

@@ -13,9 +13,10 @@ from flows.backfill_report import WindowOutcome
 from flows.http_collector import CollectionError
 from flows.request_plan import PlannedCollection, WindowBatch
 from flows.run_report import ApiOutcome
-from flows.run_sharing import RunTicket, shared_by
+from flows.run_sharing import RunIsOverError, RunTicket, shared_by
 
 TASK_RETRIES = 2
+_NOT_ASKED_FOR = "not asked for: the run was ended"
 
 
 def _raised_for_retry(_task: Task[..., object], _task_run: TaskRun, state: State[object]) -> bool:
@@ -45,7 +46,10 @@ def collect_and_store(collection: PlannedCollection, ticket: RunTicket) -> ApiOu
     The collector retries what a service may mend; this task's own retries are for failed
     uploads and unexpected faults, and never send an API more than its `max_attempts` requests.
     """
-    run = shared_by(ticket).run
+    try:
+        run = shared_by(ticket).run
+    except RunIsOverError:
+        return Failed(message=_NOT_ASKED_FOR)
     try:
         outcome = run.attempt(collection, may_retry=_may_retry())
     except CollectionError as error:
@@ -71,7 +75,11 @@ def collect_and_store_windows(
 
     A retry, which a failed upload or an unexpected fault leads to, goes on where the batch was.
     """
-    outcomes = shared_by(ticket).windows.attempt(batch, may_retry=_may_retry())
+    try:
+        windows = shared_by(ticket).windows
+    except RunIsOverError:
+        return Failed(message=_NOT_ASKED_FOR)
+    outcomes = windows.attempt(batch, may_retry=_may_retry())
     failed = [window for window in outcomes if window.outcome.error]
     if not failed:
         return outcomes

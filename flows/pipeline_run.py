@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import unmapped
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException, TerminationSignal
-from prefect.futures import PrefectFuture, PrefectFutureList, wait
+from prefect.futures import PrefectFuture, wait
+from prefect.tasks import Task
 
 from flows.api_config import ConfigError, Settings, explicit_bucket
 from flows.collection_run import PipelineRun
@@ -33,7 +34,10 @@ logger = logging.getLogger(__name__)
 _ENDING_SECONDS = 4
 # what is shown of a run's progress is this old at the most
 _LOOK_SECONDS = 0.5
+# a run may be ended between these and the next
+_SUBMITTED_AT_ONCE = 16
 
+Item = TypeVar("Item")
 Collect = Callable[[PreparedRun, RunTicket], list[ApiOutcome]]
 
 
@@ -88,41 +92,56 @@ def run_reported(
     return final_state(results)
 
 
-def wait_for(
-    futures: PrefectFutureList[Any],
+def run_tasks(
+    task: Task[..., Any],
+    items: Sequence[Item],
+    ticket: RunTicket,
     run: PipelineRun,
-    look: Callable[[Sequence[PrefectFuture[Any]]], object] = lambda _: None,
-) -> None:
-    """Wait until all tasks have ended; where the run is ended from outside, keep what is collected.
+    look: Callable[[Sequence[tuple[Item, PrefectFuture[Any]]]], object] = lambda _: None,
+) -> list[PrefectFuture[Any]]:
+    """Map a task over items and wait for all; where the run is ended from outside, keep what is collected.
 
     Args:
-        futures: Of the tasks.
-        run: What they share.
-        look: Called now and then meanwhile, and at the end, with those that have ended.
+        task: It is handed an item and the ticket.
+        items: What to run it for.
+        ticket: Of the run.
+        run: What the tasks share.
+        look: Called now and then meanwhile, and at the end, with the items whose tasks have ended.
+
+    Returns:
+        The futures of the tasks, in the order of the items.
     """
-    endings = TaskEndings(futures)
+    futures: list[PrefectFuture[Any]] = []
     try:
-        while not endings.wait(_LOOK_SECONDS):
-            look(endings.ended)
-        look(endings.ended)
+        for first in range(0, len(items), _SUBMITTED_AT_ONCE):
+            some = items[first : first + _SUBMITTED_AT_ONCE]
+            with reaching_the_scheduler(), postponing_interrupts():
+                futures += task.map(quoted(some), unmapped(quoted(ticket)))
+        item_of = {future.task_run_id: item for item, future in zip(items, futures, strict=True)}
+        endings = TaskEndings(futures)
+        is_over = False
+        while not is_over:
+            is_over = endings.wait(_LOOK_SECONDS)
+            look([(item_of[future.task_run_id], future) for future in endings.ended])
         # which takes over the final states
         wait(futures)
     except BaseException as cause:
         if isinstance(cause, TerminationSignal):
             end_in_time()
-        # ended from outside: what is collected may be stored if that is soon done, and is kept if not
-        run.end()
-        endings.wait(_ENDING_SECONDS)
-        run.end()
+        # ended from outside: what is collected may be stored if that is soon done, and is kept if not;
+        # a second Ctrl-C, which `uv run` passes on beside the terminal's own, must not prevent it
+        with postponing_interrupts():
+            run.end()
+            TaskEndings(futures).wait(_ENDING_SECONDS)
+            run.end()
         raise
+    return futures
 
 
 def _collect_and_store_all(prepared: PreparedRun, ticket: RunTicket) -> list[ApiOutcome]:
     collections = plan_collections(prepared.apis, run_stamp(ticket.started_at), ticket.started_at)
     with sharing(ticket, prepared) as shared:
-        with reaching_the_scheduler(), postponing_interrupts():
-            futures = collect_and_store.map(quoted(collections), unmapped(quoted(ticket)))
-        wait_for(futures, shared.run)
+        futures = run_tasks(collect_and_store, collections, ticket, shared.run)
         return [
             _outcome(shared.run, collection, future)
             for collection, future in zip(collections, futures, strict=True)

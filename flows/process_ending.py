@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 EXIT_TERMINATED = 143
 # what was collected is kept by then, and whoever sends SIGTERM seldom waits longer than ten seconds
@@ -35,14 +35,15 @@ def postponing_interrupts() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _frame: came.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
     try:
-        yield
+        with ExitStack() as restoring:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                handler = signal.getsignal(number)
+                # what is ignored, or ends the process at once, may go on doing so
+                if callable(handler):
+                    restoring.callback(signal.signal, number, handler)
+                    signal.signal(number, lambda number, _frame: came.append(number))
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for first in came[:1]:
-            signal.raise_signal(first)
+        for each in dict.fromkeys(came):
+            signal.raise_signal(each)

@@ -47,7 +47,12 @@ class SharedRun:
     windows: WindowCollection
 
 
+class RunIsOverError(Exception):
+    """A task was still to begin when its run was ended."""
+
+
 _open: dict[str, SharedRun] = {}
+_over: set[str] = set()
 _lock = threading.Lock()
 _at_exit = ExitStack()
 atexit.register(_at_exit.close)
@@ -65,21 +70,26 @@ def sharing(ticket: RunTicket, prepared: PreparedRun, planned: int = 0) -> Itera
     with _opened(ticket, prepared, planned) as shared:
         with _lock:
             _open[ticket.run_id] = shared
+            _over.discard(ticket.run_id)
         try:
             yield shared
         finally:
             with _lock:
                 del _open[ticket.run_id]
+                _over.add(ticket.run_id)
 
 
 def shared_by(ticket: RunTicket) -> SharedRun:
     """What the tasks with this ticket share in this process; opened for the first, closed as it ends.
 
     Raises:
+        RunIsOverError: The flow has ended, in this process.
         ConfigError: Where this process lacks what the flow's process has: the configuration file, the
             variables of the secrets, or the bucket.
     """
     with _lock:
+        if ticket.run_id in _over:
+            raise RunIsOverError
         if ticket.run_id not in _open:
             with use_bucket(ticket.bucket):
                 prepared = prepare_run(Settings(), ticket.apis, ticket.config_file, ticket.s3_block)

@@ -30,6 +30,7 @@ import prefect.deployments
 import prefect.flow_engine
 import prefect.task_engine
 import prefect_aws  # noqa: F401
+import pytest
 import rich.progress  # noqa: F401
 import typer  # noqa: F401
 from prefect.logging.configuration import setup_logging
@@ -85,7 +86,12 @@ class StartedCommand:
 
     def wait(self, seconds: float) -> int:
         """Its exit code, the negative number of the signal where one ended it."""
-        return self._started.wait(seconds)
+        try:
+            return self._started.wait(seconds)
+        finally:
+            # where it has not ended
+            self._started.kill()
+            self._started.wait()
 
     @property
     def output(self) -> str:
@@ -114,8 +120,12 @@ class LoadedCommand(StartedCommand):
     def wait(self, seconds: float) -> int:
         """Its exit code, the negative number of the signal where one ended it."""
         self._forked.join(seconds)
-        assert self._forked.exitcode is not None, f"it did not end within {seconds:g} s: {self.errors}"
-        return self._forked.exitcode
+        exit_code = self._forked.exitcode
+        if exit_code is None:
+            self._forked.kill()
+            self._forked.join()
+            pytest.fail(f"it did not end within {seconds:g} s: {self.errors}")
+        return exit_code
 
 
 def _run(command: list[str], folder: Path, variables: dict[str, str], outputs: list[Path]) -> None:

@@ -133,8 +133,10 @@ def new_prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path
     with template.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not template.exists():
-            with EmbeddedPrefectServer(template):
+            making = template.with_suffix(".making")
+            with EmbeddedPrefectServer(making):
                 pass
+            making.rename(template)
 
     def make(home: Path) -> Path:
         home.mkdir(parents=True, exist_ok=True)

@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass, field
 
 import httpx
+from h2.exceptions import H2Error
 
 from flows.api_config import ResolvedSecrets, TokenAuth, is_loopback
 from flows.http_collector.authentication import authenticated, same_origin
+from flows.http_collector.bounded_network import BoundedClient
 from flows.http_collector.meanings import meaning_of
 from flows.http_collector.redirects import is_inward
 from flows.http_collector.replies import (
@@ -71,7 +73,7 @@ class Attempt:
     """
 
     request: CollectionRequest
-    client: httpx.Client
+    client: BoundedClient
     secrets: ResolvedSecrets
     tokens: TokenStore
     shown_url: str
@@ -94,7 +96,7 @@ class Attempt:
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 answer = self._exchange(url, deadline, may_renew=may_renew)
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, H2Error) as error:
                 raise failed_exchange(error, self.shown_url, self.seconds) from None
             except httpx.InvalidURL:
                 raise self._failure("redirects to something that is not a URL") from None
@@ -124,6 +126,7 @@ class Attempt:
         with self.client.stream("GET", asked_url, headers=headers, timeout=timeout) as response:
             self._check_encoding(response)
             if response.has_redirect_location:
+                self.client.leaves_unread = True
                 return _Redirect(url.join(response.headers["Location"]))
             if response.status_code == httpx.codes.UNAUTHORIZED and sent_tokens:
                 for entry, token in sent_tokens:
@@ -141,6 +144,7 @@ class Attempt:
             raise self._failure(": ".join(filter(None, ("answers with an error", meaning.words))))
 
     def _reply_to_error(self, response: httpx.Response, deadline: float) -> Reply:
+        self.client.leaves_unread = True
         start = b""
         for chunk in response.iter_bytes(_ERROR_BODY_BYTES):
             start += chunk

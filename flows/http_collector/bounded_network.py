@@ -1,4 +1,4 @@
-"""Connections whose exchanges end in time: when they should, and at once when the run ends.
+"""Connections whose exchanges end in time: when they should, and soon where the run ends.
 
 The HTTP client bounds each read, so that a server which sends a byte now and then holds it for
 ever, and a read that waits does not notice that the run is ending.
@@ -25,10 +25,14 @@ class BoundedClient(httpx.Client):
     Args:
         stopping: Set when the run is ending.
         options: Of `httpx.Client`.
+
+    Attributes:
+        leaves_unread: The rest of a reply may still come on one of its connections.
     """
 
     def __init__(self, stopping: threading.Event, **options: Any) -> None:
         super().__init__(**options)
+        self.leaves_unread = False
         self._bound = _Bound(stopping)
         # a transport of our own in its place would switch off the proxies of the environment
         for transport in (self._transport, *self._mounts.values()):
@@ -40,13 +44,34 @@ class BoundedClient(httpx.Client):
         """Let no read last beyond so many seconds from now."""
         self._bound.deadline = time.monotonic() + seconds
 
+    @property
+    def has_http2(self) -> bool:
+        """Whether one of its connections is HTTP/2."""
+        return any(_is_http2(stream) for stream in self._bound.streams)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether something has come on an idle HTTP/2 connection, most likely its end.
+
+        The HTTP client looks for that itself, but only with HTTP/1.1.
+        """
+        return any(
+            _is_http2(stream) and stream.get_extra_info("is_readable") for stream in self._bound.streams
+        )
+
+
+def _is_http2(stream: httpcore.NetworkStream) -> bool:
+    tls = stream.get_extra_info("ssl_object")
+    return tls is not None and tls.selected_alpn_protocol() == "h2"
+
 
 class _Bound:
-    """Until when the client may read."""
+    """Until when the client may read, and its open connections."""
 
     def __init__(self, stopping: threading.Event) -> None:
         self._stopping = stopping
         self.deadline = float("inf")
+        self.streams: set[httpcore.NetworkStream] = set()
 
     def seconds_left(self) -> float:
         """Until the deadline.
@@ -93,6 +118,7 @@ class _BoundedStream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream, bound: _Bound) -> None:
         self._stream = stream
         self._bound = bound
+        bound.streams.add(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the deadline is sooner
         while True:
@@ -106,11 +132,13 @@ class _BoundedStream(httpcore.NetworkStream):
         self._stream.write(buffer, timeout)
 
     def close(self) -> None:
+        self._bound.streams.discard(self)
         self._stream.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
+        self._bound.streams.discard(self)
         return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._bound)
 
     def get_extra_info(self, info: str) -> Any:

@@ -92,7 +92,7 @@ def failed_status(
     )
 
 
-def failed_exchange(error: httpx.HTTPError, url: str, timeout_seconds: float) -> AttemptFailedError:
+def failed_exchange(error: Exception, url: str, timeout_seconds: float) -> AttemptFailedError:
     """The failure that an exception of the HTTP client means."""
     if isinstance(error, httpx.ConnectTimeout):
         return AttemptFailedError(f"no connection to {url} came about in time", retryable=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from h2.exceptions import H2Error
 
 from flows.api_config import OAuth2PasswordAuth, ResolvedSecrets, TokenAuth
 from flows.http_collector.replies import AttemptFailedError, failed_exchange, failed_status
@@ -88,7 +89,7 @@ class TokenStore:
                     start = next(response.iter_bytes(_ERROR_BODY_BYTES), b"")
                     raise failed_status(response, shown, start, advice=_ADVICE)
                 reply = _decoded(_read(response, shown), shown)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, H2Error) as error:
             raise failed_exchange(error, shown, timeout) from None
         token = reply.get(auth.token_field)
         if not isinstance(token, str) or not token.strip() or not token.isascii() or not token.isprintable():

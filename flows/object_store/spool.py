@@ -218,7 +218,10 @@ class Spool:
 
 def _storable_in(bucket: str, entry: SpoolEntry) -> StorableObject:
     if entry.bucket != bucket:
-        raise SpoolError(f"{entry.body_file} waits for s3://{entry.bucket}, and this is s3://{bucket}")
+        raise SpoolError(
+            f"{entry.body_file} waits for s3://{entry.bucket}, and this is s3://{bucket}: "
+            f"`energy-pipeline drain --bucket {entry.bucket}` uploads it"
+        )
     try:
         body = entry.body_file.read_bytes()
     except OSError as error:

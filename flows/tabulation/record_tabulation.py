@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flows.documents.json_document import JsonValue
-    from flows.tabulation.plain_records import plain_columns
-from flows.tabulation.record_paths import Column, Path, PathNode
+    from flows.tabulation.record_paths import Column, Path, PathNode
 
 
 def records_in(document: JsonValue, records: Sequence[str] | None) -> tuple[list[Any], tuple[str, ...]]:

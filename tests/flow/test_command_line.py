@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,6 +112,25 @@ def test_wrong_usage_exits_2_and_says_what_is_wrong(
     assert reason in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert isone.faults.requests == ()
+
+
+@pytest.mark.parametrize("arguments", [("run", "--json"), ("status",), ("drain",), ("validate", "--probe")])
+def test_a_prefect_server_that_does_not_answer_is_told_in_a_line(
+    run_command: RunCommand, write_config: WriteConfig, isone: IsoneSandbox, arguments: tuple[str, ...]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+    config_file = write_config(isone.api("Fuel Mix", "genfuelmix/current"))
+    done = run_command(*arguments, ENERGY_PIPELINE_CONFIG_FILE=str(config_file), PREFECT_API_URL=url)
+    assert done.returncode == 2
+    told = f"PREFECT_API_URL: the Prefect server at {url} does not answer"
+    assert told in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    if "--json" in arguments:
+        results = json.loads(done.stdout)
+        assert results["pipeline_status"] == "failed"
+        assert results["errors"][0].startswith(told)
+        assert isone.faults.requests == ()
 
 
 @pytest.mark.parametrize("text", ["", "   ", "{", "[]", '{"apis": []}', '{"apis": {}}', "\x00"])

@@ -80,6 +80,22 @@ def test_a_backfill_goes_on_where_it_was_interrupted(runs: InterruptedRuns, how:
     eventually(lambda: not processes_that_mention(str(runs.folder)))
 
 
+def test_a_second_interrupt_begins_nothing_anew(runs: InterruptedRuns) -> None:
+    # more than there are threads, so that tasks wait for their turn
+    runs.configure_days("2024-01-01", "2024-06-30", seconds_per_byte=0.0002)
+    process = runs.start()
+    eventually(lambda: len(runs.faults.requests) >= 9)
+    process.send_signal(signal.SIGINT)
+    asked_before = len(runs.faults.requests)
+    eventually(lambda: "Finished in state Failed" in process.errors)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130, process.errors
+    assert "Traceback" not in process.errors
+    # but for those that were on their way just then
+    assert len(runs.faults.requests) - asked_before <= 4
+    runs.check_bucket()
+
+
 def test_what_was_collected_when_a_run_is_ended_is_kept(runs: InterruptedRuns) -> None:
     runs.configure(apis=5)
     with endpoint_that_never_answers() as (dead_endpoint, connections):

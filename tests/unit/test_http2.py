@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import h2.config
-import h2.connection
 import hypercorn.asyncio
 import hypercorn.config
 import pytest
 import trustme
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import RequestReceived
 from starlette.types import Receive, Scope, Send
 
 from flows.api_config import ApiConfig, ResolvedSecrets
@@ -143,31 +145,123 @@ def test_a_reply_that_is_given_up_does_not_end_another(server: Http2Server) -> N
     assert replies == [REPLY]
 
 
-def test_a_server_that_only_pings_does_not_hold_a_request(certificate: Certificate) -> None:
+Behave = Callable[[H2Connection, ssl.SSLSocket], None]
+
+
+@contextmanager
+def raw_server(
+    certificate: Certificate, *behaviours: Behave, protocols: tuple[str, ...] = ("h2",)
+) -> Iterator[str]:
+    """Treats one connection after the other in these ways; gives its URL."""
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate.chain, certificate.key)
-    tls.set_alpn_protocols(["h2"])
-    pings = 0
+    tls.set_alpn_protocols(list(protocols))
 
-    def ping() -> None:
-        nonlocal pings
-        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
-        accepted, _ = listener.accept()
-        with tls.wrap_socket(accepted, server_side=True) as stream, contextlib.suppress(OSError):
-            connection.initiate_connection()
-            stream.sendall(connection.data_to_send())
-            while received := stream.recv(65536):
-                connection.receive_data(received)
-                connection.ping(b"and more")
-                stream.sendall(connection.data_to_send())
-                pings += 1
+    def serve() -> None:
+        for behave in behaviours:
+            connection = H2Connection(H2Configuration(client_side=False))
+            accepted, _ = listener.accept()
+            with suppress(OSError), tls.wrap_socket(accepted, server_side=True) as stream:
+                behave(connection, stream)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=ping)
+        thread = threading.Thread(target=serve)
         thread.start()
-        request = request_for(f"https://127.0.0.1:{listener.getsockname()[1]}", timeout_seconds=1)
-        with collector_for(request) as collector, pytest.raises(CollectionError, match="within 1 s"):
-            collector.collect(request)
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
         thread.join(30)
 
+
+def request_on(connection: H2Connection, stream: ssl.SSLSocket) -> int:
+    """The number of the stream on which a request has come."""
+    connection.initiate_connection()
+    stream.sendall(connection.data_to_send())
+    while True:
+        for event in connection.receive_data(stream.recv(65536)):
+            if isinstance(event, RequestReceived):
+                return event.stream_id or 0
+        stream.sendall(connection.data_to_send())
+
+
+def reply(connection: H2Connection, stream: ssl.SSLSocket, body: bytes, length: int) -> None:
+    number = request_on(connection, stream)
+    connection.send_headers(number, [(":status", "200"), ("content-length", str(length))])
+    connection.send_data(number, body, end_stream=True)
+    stream.sendall(connection.data_to_send())
+
+
+def test_a_server_that_only_pings_does_not_hold_a_request(certificate: Certificate) -> None:
+    pings = 0
+
+    def ping(connection: H2Connection, stream: ssl.SSLSocket) -> None:
+        nonlocal pings
+        connection.initiate_connection()
+        stream.sendall(connection.data_to_send())
+        while received := stream.recv(65536):
+            connection.receive_data(received)
+            connection.ping(b"and more")
+            stream.sendall(connection.data_to_send())
+            pings += 1
+
+    with raw_server(certificate, ping) as url:
+        request = request_for(url, timeout_seconds=1)
+        with collector_for(request) as collector, pytest.raises(CollectionError, match="within 1 s"):
+            collector.collect(request)
     assert pings
+
+
+def test_a_connection_that_the_server_has_ended_is_not_used_again(certificate: Certificate) -> None:
+    is_ended = threading.Event()
+
+    def end_after_a_reply(connection: H2Connection, stream: ssl.SSLSocket) -> None:
+        reply(connection, stream, REPLY, len(REPLY))
+        connection.close_connection()
+        stream.sendall(connection.data_to_send())
+        stream.shutdown(socket.SHUT_WR)
+        is_ended.set()
+        # closed with something unread, the connection would be reset before its reply is read
+        while stream.recv(65536):
+            continue
+
+    with raw_server(certificate, end_after_a_reply, end_after_a_reply) as url:
+        requests = [request_for(f"{url}/{number}") for number in range(2)]
+        with collector_for(*requests) as collector:
+            for request in requests:
+                is_ended.clear()
+                assert collector.collect(request).body == REPLY
+                assert is_ended.wait(30)
+
+
+def test_a_reply_that_ends_too_soon_is_a_connection_that_broke(certificate: Certificate) -> None:
+    def end_too_soon(connection: H2Connection, stream: ssl.SSLSocket) -> None:
+        reply(connection, stream, b"[", length=100)
+
+    with raw_server(certificate, end_too_soon) as url:
+        request = request_for(url)
+        with (
+            collector_for(request) as collector,
+            pytest.raises(CollectionError, match=r"connection to .* broke"),
+        ):
+            collector.collect(request)
+
+
+def test_a_server_whose_http_2_fails_is_asked_by_http_1_1(certificate: Certificate) -> None:
+    seen: list[str | None] = []
+
+    def answer_by_http_1_1_alone(connection: H2Connection, stream: ssl.SSLSocket) -> None:
+        seen.append(stream.selected_alpn_protocol())
+        if seen[-1] == "h2":
+            connection.reset_stream(request_on(connection, stream), ErrorCodes.HTTP_1_1_REQUIRED)
+            stream.sendall(connection.data_to_send())
+            while stream.recv(65536):
+                continue
+        else:
+            stream.recv(65536)
+            stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(REPLY), REPLY))
+
+    with raw_server(
+        certificate, answer_by_http_1_1_alone, answer_by_http_1_1_alone, protocols=("h2", "http/1.1")
+    ) as url:
+        request = request_for(url, max_attempts=2)
+        with collector_for(request) as collector:
+            assert collector.collect(request).body == REPLY
+    assert seen == ["h2", "http/1.1"]

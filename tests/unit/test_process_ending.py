@@ -28,6 +28,22 @@ def test_an_interrupt_takes_effect_once_what_is_being_done_is_done(number: signa
         signal.signal(number, before)
 
 
+def test_one_that_is_ignored_does_not_hide_another() -> None:
+    came: list[int] = []
+    ignoring = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    noting = signal.signal(signal.SIGTERM, lambda *_: came.append(1))
+    try:
+        with postponing_interrupts():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            assert came == []
+        assert came == [1]
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, ignoring)
+        signal.signal(signal.SIGTERM, noting)
+
+
 def test_an_error_goes_through_and_the_interrupt_too() -> None:
     def fail() -> None:
         with postponing_interrupts():

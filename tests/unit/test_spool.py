@@ -51,12 +51,18 @@ def test_what_is_removed_while_it_is_being_kept_leaves_no_half_of_itself(
 ) -> None:
     spool = Spool(tmp_path, 1_000_000)
     removing: list[threading.Thread] = []
+    is_removing = threading.Event()
+
+    def remove() -> None:
+        is_removing.set()
+        spool.discard(storable(), "a-bucket")
 
     def write_and_let_it_be_removed(file: Path, content: bytes) -> None:
         write_whole(file, content)
         if not removing:
-            removing.append(threading.Thread(target=spool.discard, args=(storable(), "a-bucket")))
+            removing.append(threading.Thread(target=remove))
             removing[0].start()
+            assert is_removing.wait(30)
             # which it does only where nothing holds it back
             removing[0].join(0.2)
 
