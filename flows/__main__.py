@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flows.catalog_commands import add, catalog
+from flows.catalog_commands import add, catalog, preview
 from flows.command_parts import (
     DAY_FORMATS,
     EXIT_FAILED,
@@ -25,11 +25,11 @@ from flows.command_parts import (
     pipeline_for,
     prepare_prefect,
     print_json,
-    reaching_prefect,
     refusing_wrong_configuration,
     say,
 )
 from flows.process_memory import give_freed_memory_back, loading_modules
+from flows.sandbox.prefect_server import reaching_prefect, serving_prefect
 
 app = typer.Typer(
     name="energy-pipeline",
@@ -77,8 +77,6 @@ def run(
         # told at once rather than after Prefect has started
         results = results_of_no_run(faults)
     else:
-        from flows.sandbox.prefect_server import serving_prefect
-
         try:
             with serving_prefect(waiting) as wait_for_server, reaching_prefect():
                 with waiting("loading Prefect"), loading_modules():
@@ -143,31 +141,6 @@ def validate(
     if not report["config_valid"]:
         raise typer.Exit(EXIT_WRONG_USAGE)
     raise typer.Exit(0 if all(answer["ok"] for answer in probes) else EXIT_FAILED)
-
-
-@app.command()
-def preview(
-    name: Annotated[str, typer.Argument(help="Name or folder of the API.")],
-    config: ConfigOption = None,
-    rows: Annotated[int, typer.Option("--rows", min=0, max=100, help="How many rows to show.")] = 3,
-    as_json: JsonOption = False,
-) -> None:
-    """Collect one API and show its columns, types and first rows; nothing is stored."""
-    from flows.documents import PayloadError
-    from flows.http_collector import CollectionError
-    from flows.terminal_preview import print_preview
-
-    prepare_prefect()
-    try:
-        with refusing_wrong_configuration():
-            found = pipeline_for(config).preview_api(name, rows)
-    except (CollectionError, PayloadError) as error:
-        say([error])
-        raise typer.Exit(EXIT_FAILED) from None
-    if as_json:
-        print_json(found)
-    else:
-        print_preview(found)
 
 
 @app.command()
@@ -238,6 +211,7 @@ def drain(
 
 app.command()(catalog)
 app.command()(add)
+app.command()(preview)
 
 
 def main() -> None:

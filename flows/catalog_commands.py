@@ -1,4 +1,4 @@
-"""The commands `catalog` and `add`."""
+"""The commands that find, add and look at an API: `catalog`, `add` and `preview`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.command_parts import EXIT_WRONG_USAGE, ConfigOption, say
+from flows.command_parts import (
+    EXIT_FAILED,
+    EXIT_WRONG_USAGE,
+    ConfigOption,
+    JsonOption,
+    pipeline_for,
+    prepare_prefect,
+    print_json,
+    refusing_wrong_configuration,
+    say,
+)
 
 if TYPE_CHECKING:
     from flows.catalog import Endpoint
@@ -105,3 +115,27 @@ def _as_document(endpoint: Endpoint) -> dict[str, Any]:
         "parameters": list(endpoint.parameters),
         "columns": list(endpoint.columns),
     }
+
+
+def preview(
+    name: Annotated[str, typer.Argument(help="Name or folder of the API.")],
+    config: ConfigOption = None,
+    rows: Annotated[int, typer.Option("--rows", min=0, max=100, help="How many rows to show.")] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Collect one API and show its columns, types and first rows; nothing is stored."""
+    from flows.documents import PayloadError
+    from flows.http_collector import CollectionError
+    from flows.terminal_preview import print_preview
+
+    prepare_prefect()
+    try:
+        with refusing_wrong_configuration():
+            found = pipeline_for(config).preview_api(name, rows)
+    except (CollectionError, PayloadError) as error:
+        say([error])
+        raise typer.Exit(EXIT_FAILED) from None
+    if as_json:
+        print_json(found)
+    else:
+        print_preview(found)

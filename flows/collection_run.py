@@ -187,11 +187,7 @@ class PipelineRun:
 
     def _discard(self, collected: CollectedApi) -> None:
         for storable in collected.storables:
-            try:
-                self.spool.discard(storable, self.store.bucket)
-            except OSError as error:
-                # it is stored, and what is drained later is found there
-                logger.warning("%s is stored and stays in the spool too: %s", storable.key, error)
+            self.spool.discard(storable, self.store.bucket)
 
     def _keep(self, identity: tuple[str, str], collected: CollectedApi) -> KeptObjects:
         """Keep the objects of an API in the spool, as many as it takes.

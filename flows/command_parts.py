@@ -84,30 +84,6 @@ def refusing_wrong_configuration() -> Iterator[None]:
         raise typer.Exit(EXIT_WRONG_USAGE) from None
 
 
-@contextmanager
-def reaching_prefect() -> Iterator[None]:
-    """Say it as what is wrong with the settings, where the Prefect server that they name does not answer.
-
-    Raises:
-        ConfigError: It does not.
-    """
-    from httpx import TransportError
-
-    try:
-        yield
-    except (TransportError, RuntimeError) as error:
-        # Prefect's own error has no class of its own
-        if not isinstance(error, TransportError) and not str(error).startswith("Failed to reach API"):
-            raise
-        from prefect.settings import PREFECT_API_URL
-
-        from flows.api_config import ConfigError, Problem
-
-        cause = f"the Prefect server at {PREFECT_API_URL.value()} does not answer"
-        advice = "start it, or unset the variable, so that a temporary server is used"
-        raise ConfigError([Problem("PREFECT_API_URL", "", cause, advice)]) from None
-
-
 def say(lines: object) -> None:
     """Print errors on stderr, a line each."""
     for line in lines if isinstance(lines, list | tuple) else [lines]:

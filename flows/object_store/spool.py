@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
@@ -132,10 +133,10 @@ class Spool:
         return KeptObjects(tuple(files), told, refusal)
 
     def discard(self, storable: StorableObject, bucket: str) -> None:
-        """Remove an object that is stored after all; does nothing where it is not kept."""
+        """Remove an object that is stored after all; does nothing where it is not kept, or cannot go."""
         body_file, _ = self._body_file(storable, bucket)
-        # not between the two files of one that is being kept
-        with self._lock:
+        # not between the two files of one that is being kept; one that stays is found there when drained
+        with self._lock, contextlib.suppress(OSError):
             remove(body_file)
 
     def entries(self) -> tuple[SpoolEntry, ...]:

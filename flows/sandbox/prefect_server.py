@@ -40,6 +40,30 @@ def send_what_is_pending() -> None:
 
 
 @contextmanager
+def reaching_prefect() -> Iterator[None]:
+    """Say it as what is wrong with the settings, where the Prefect server that they name does not answer.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    from httpx import TransportError
+
+    from flows.api_config import ConfigError, Problem
+
+    try:
+        yield
+    except (TransportError, RuntimeError) as error:
+        # Prefect's own error has no class of its own
+        if not isinstance(error, TransportError) and not str(error).startswith("Failed to reach API"):
+            raise
+        from prefect.settings import PREFECT_API_URL
+
+        cause = f"the Prefect server at {PREFECT_API_URL.value()} does not answer"
+        advice = "start it, or unset the variable, so that a temporary server is used"
+        raise ConfigError([Problem("PREFECT_API_URL", "", cause, advice)]) from None
+
+
+@contextmanager
 def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> Iterator[Callable[[], None]]:
     """Serve Prefect to this process where its settings name no server.
 
