@@ -28,6 +28,7 @@ from flows.command_parts import (
     refusing_wrong_configuration,
     say,
 )
+from flows.process_ending import resend_swallowed_interrupts
 from flows.process_memory import give_freed_memory_back, loading_modules
 from flows.sandbox.prefect_server import reaching_prefect, serving_prefect
 
@@ -217,6 +218,7 @@ app.command()(preview)
 def main() -> None:
     """Run the command line; the exit codes are those of the README."""
     signal.signal(signal.SIGTERM, end_on_sigterm)
+    resend_swallowed_interrupts()
     try:
         app()
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,11 @@ from contextlib import ExitStack, contextmanager
 EXIT_TERMINATED = 143
 # what was collected is kept by then, and whoever sends SIGTERM seldom waits longer than ten seconds
 _SECONDS = 8
+_RESEND_SECONDS = 0.05
+_SIGNALS: dict[type[BaseException], signal.Signals] = {
+    KeyboardInterrupt: signal.SIGINT,
+    SystemExit: signal.SIGTERM,
+}
 
 
 def end_in_time() -> None:
@@ -21,6 +27,27 @@ def end_in_time() -> None:
     at_last = threading.Timer(_SECONDS, os._exit, [EXIT_TERMINATED])
     at_last.daemon = True
     at_last.start()
+
+
+def resend_swallowed_interrupts() -> None:
+    """Send Ctrl-C or SIGTERM again, where its error was raised in code that can raise none.
+
+    Python prints such an error with a traceback and goes on, as in the end of an object, or while a
+    model is made JSON.
+    """
+    show = sys.unraisablehook
+
+    def resend(swallowed: sys.UnraisableHookArgs) -> None:
+        number = _SIGNALS.get(swallowed.exc_type)
+        if number is None:
+            show(swallowed)
+            return
+        # by then that code has been left
+        again = threading.Timer(_RESEND_SECONDS, os.kill, [os.getpid(), number])
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = resend
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 
 import pytest
 
-from flows.process_ending import postponing_interrupts
+from flows.process_ending import postponing_interrupts, resend_swallowed_interrupts
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -65,3 +66,24 @@ def test_outside_the_main_thread_it_changes_nothing() -> None:
     thread.start()
     thread.join()
     assert found == [signal.getsignal(signal.SIGTERM)]
+
+
+class InterruptedAsItEnds:
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_that_was_swallowed_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+    resend_swallowed_interrupts()
+    swallowing: list[object] = [InterruptedAsItEnds()]
+
+    def go_on() -> None:
+        swallowing.clear()
+        threading.Event().wait(30)
+
+    with pytest.raises(KeyboardInterrupt):
+        go_on()
+    assert swallowing == []
+    assert shown == [], "with a traceback"
