@@ -120,7 +120,7 @@ def validate(
         from flows.terminal_report import waiting
 
         prepare_prefect()
-        with waiting("asking the APIs and the bucket"), refusing_wrong_configuration(), reaching_prefect():
+        with waiting("asking the APIs and the bucket"), refusing_wrong_configuration():
             with loading_modules():
                 import flows.access_probe  # noqa: F401 - and Prefect with it
             report = pipeline.probe_access()
@@ -158,7 +158,7 @@ def status(
     prepare_prefect()
     with loading_modules():
         import flows.pipeline_status  # noqa: F401 - and Prefect with it
-    with refusing_wrong_configuration(), reaching_prefect():
+    with refusing_wrong_configuration():
         report = pipeline_for(config, bucket, profile, region).get_pipeline_status()
     if as_json:
         print_json(report)
@@ -197,7 +197,7 @@ def drain(
 ) -> None:
     """Upload what failed uploads have left on this machine. Exit 0: nothing is left; 1: something is."""
     prepare_prefect()
-    with refusing_wrong_configuration(), reaching_prefect():
+    with refusing_wrong_configuration():
         report = pipeline_for(None, bucket, profile, region).drain_spool()
     if as_json:
         print_json({"stored": report.stored_uris, "problems": report.problems})

@@ -74,11 +74,13 @@ def print_json(document: object) -> None:
 
 @contextmanager
 def refusing_wrong_configuration() -> Iterator[None]:
-    """Say what is wrong with a configuration and end the command, where it cannot be used."""
+    """Say what is wrong with a configuration, or with the Prefect server it needs, and end the command."""
     from flows.api_config import ConfigError
+    from flows.sandbox.prefect_server import reaching_prefect
 
     try:
-        yield
+        with reaching_prefect():
+            yield
     except ConfigError as error:
         say(error.problems)
         raise typer.Exit(EXIT_WRONG_USAGE) from None

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 EXIT_TERMINATED = 143
@@ -24,9 +24,7 @@ def end_in_time() -> None:
 
     An upload that nobody answers holds its thread for minutes, and a thread holds its process.
     """
-    at_last = threading.Timer(_SECONDS, os._exit, [EXIT_TERMINATED])
-    at_last.daemon = True
-    at_last.start()
+    _later(_SECONDS, os._exit, EXIT_TERMINATED)
 
 
 def resend_swallowed_interrupts() -> None:
@@ -43,9 +41,7 @@ def resend_swallowed_interrupts() -> None:
             show(swallowed)
             return
         # by then that code has been left
-        again = threading.Timer(_RESEND_SECONDS, os.kill, [os.getpid(), number])
-        again.daemon = True
-        again.start()
+        _later(_RESEND_SECONDS, os.kill, os.getpid(), number)
 
     sys.unraisablehook = resend
 
@@ -74,3 +70,10 @@ def postponing_interrupts() -> Iterator[None]:
     finally:
         for each in dict.fromkeys(came):
             signal.raise_signal(each)
+
+
+def _later(seconds: float, call: Callable[..., object], *arguments: object) -> None:
+    """Call it after some seconds, unless this process ends before."""
+    timer = threading.Timer(seconds, call, arguments)
+    timer.daemon = True
+    timer.start()

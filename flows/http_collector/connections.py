@@ -19,7 +19,8 @@ from flows.http_collector.replies import AttemptFailedError
 # a process may have 256 files open on some systems
 _MAX_IDLE = 32
 
-_Place = tuple[str, bool]
+# a host, whether its certificate is checked, and whether HTTP/2 is offered to it
+_Place = tuple[str, bool, bool]
 
 
 class Connections:
@@ -38,7 +39,7 @@ class Connections:
         self._is_closed = False
         self._tls: dict[tuple[bool, bool], ssl.SSLContext] = {}
         self._cookies: dict[str, CookieJar] = {}
-        self._without_http2: set[_Place] = set()
+        self._without_http2: set[str] = set()
         # the one used last at the end
         self._idle: OrderedDict[BoundedClient, _Place] = OrderedDict()
 
@@ -48,7 +49,8 @@ class Connections:
 
         It has the cookies of that API alone, and is kept for the next attempt at its host.
         """
-        place = (host_of(api), api.verify_tls)
+        host = host_of(api)
+        place = (host, api.verify_tls, host not in self._without_http2)
         client = self._taken(place)
         with self._lock:
             client.cookies.jar = self._cookies.setdefault(api.name, CookieJar())
@@ -57,11 +59,12 @@ class Connections:
         try:
             yield client
         except BaseException as error:
-            if client.has_http2:
-                is_fault = isinstance(error, AttemptFailedError) and not error.is_answer and error.retryable
-                self._give_up_http2(client, place if is_fault else None)
-            else:
+            if not client.has_http2:
                 self._keep(client, place)
+                raise
+            client.close()
+            if isinstance(error, AttemptFailedError) and not error.is_answer and error.retryable:
+                self._without_http2.add(host)
             raise
         if client.leaves_unread and client.has_http2:
             # where it would use up what may be under way on the connection
@@ -79,14 +82,15 @@ class Connections:
             client.close()
 
     def _taken(self, place: _Place) -> BoundedClient:
+        stale = []
         with self._lock:
-            found = [client for client, its_place in self._idle.items() if its_place == place]
-            for client in found:
+            for client in [each for each, its_place in reversed(self._idle.items()) if its_place == place]:
                 del self._idle[client]
-            stale = [client for client in found if client.is_stale]
-            fresh = [client for client in found if client not in stale]
-            client = fresh.pop() if fresh else self._new_client(place)
-            self._idle.update(dict.fromkeys(fresh, place))
+                if not client.is_stale:
+                    break
+                stale.append(client)
+            else:
+                client = self._new_client(place)
         for each in stale:
             each.close()
         return client
@@ -100,20 +104,8 @@ class Connections:
         for each in too_many:
             each.close()
 
-    def _give_up_http2(self, client: BoundedClient, place: _Place | None) -> None:
-        client.close()
-        with self._lock:
-            if place:
-                self._without_http2.add(place)
-            others = [each for each, its_place in self._idle.items() if its_place == place]
-            for other in others:
-                del self._idle[other]
-        for other in others:
-            other.close()
-
     def _new_client(self, place: _Place) -> BoundedClient:
-        _, verify_tls = place
-        http2 = place not in self._without_http2
+        _, verify_tls, http2 = place
         if (verify_tls, http2) not in self._tls:
             # which reads the certificates of all authorities, once for all clients
             self._tls[verify_tls, http2] = httpx.create_ssl_context(verify=verify_tls)

@@ -12,9 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from pydantic import SecretStr
 
-from flows.api_config import ApiConfig, ResolvedSecrets, secret_references
+from flows.api_config import ApiConfig, ResolvedSecrets
 from flows.collection_run import PipelineRun
 from flows.http_collector import HttpCollector
 from flows.integration import EnergyDataPipelineIntegration
@@ -30,8 +29,9 @@ from flows.object_store import (
 from flows.request_plan import PlannedCollection, plan_collections
 from flows.run_preparation import bucket_by_name
 from flows.sandbox.s3_server import EmbeddedS3
-from tests.conftest import NOW, PASSWORD, USERNAME, IsoneSandbox
+from tests.conftest import NOW, IsoneSandbox
 from tests.flow.conftest import RunCommand
+from tests.unit.test_http_collector import secrets_for
 
 WriteConfig = Callable[..., Path]
 BUCKET = "spool-test"
@@ -216,12 +216,7 @@ def check_whole(s3: EmbeddedS3) -> dict[str, str]:
 def fuel_mix(isone: IsoneSandbox, **options: object) -> tuple[PlannedCollection, ResolvedSecrets]:
     api = ApiConfig.model_validate(isone.api("Fuel Mix", "genfuelmix/current", **options))
     (collection,) = plan_collections([api], "20240102_030405", NOW)
-    secrets = {
-        (reference, name): SecretStr({"username": USERNAME, "password": PASSWORD}[name])
-        for entry in api.auth_entries
-        for name, reference in secret_references(entry)
-    }
-    return collection, ResolvedSecrets(secrets)
+    return collection, secrets_for(collection.requests[0])
 
 
 def test_what_is_stored_just_when_the_run_is_ended_does_not_stay_in_the_spool(
