@@ -223,8 +223,7 @@ class PipelineRun:
             checked = self._checks.check(collection, found, storables)
             failures = "; ".join(self._shown(checked.failures))
             error = f"a check of the data failed: {failures}" if failures else None
-            findings = (*outcome.findings, *self._shown(checked.findings))
-            outcome = replace(outcome, findings=findings, error=error)
+            outcome = replace(outcome, findings=self._shown(checked.findings), error=error)
             collected = self._remember(collection, CollectedApi(outcome, storables))
         return collected
 

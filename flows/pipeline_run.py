@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from prefect import unmapped
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException, TerminationSignal
 from prefect.futures import PrefectFuture, wait
@@ -64,7 +64,8 @@ def run_reported(
             for rightly.
     """
     begun = time.monotonic()
-    run_id, started_at = _flow_run()
+    flow_run = _flow_run()
+    run_id, started_at = str(flow_run.id), _started_at(flow_run)
     settings: Settings | None = None
     outcomes: list[ApiOutcome] = []
     errors: list[object] = []
@@ -89,7 +90,8 @@ def run_reported(
     if settings:
         keep_results(settings.state_dir, results)
     _publish(results)
-    return final_state(results)
+    # a deployment's run has a process of its own
+    return final_state(results, has_caller=flow_run.deployment_id is None)
 
 
 def run_tasks(
@@ -169,14 +171,18 @@ def ended_otherwise(future: PrefectFuture[Any]) -> str:
     return f"the task ended in state {future.state.name}: {future.state.message}"
 
 
-def _flow_run() -> tuple[str, datetime]:
-    """The id of the flow run and when it first started, the same for every retry of it."""
+def _flow_run() -> FlowRun:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         raise RuntimeError("the pipeline runs inside a Prefect flow run")
-    started_at = context.flow_run.start_time or datetime.now(UTC)
+    return context.flow_run
+
+
+def _started_at(flow_run: FlowRun) -> datetime:
+    """When the flow run first started, the same for every retry of it."""
+    started_at = flow_run.start_time or datetime.now(UTC)
     # Prefect's own kind of datetime loses its zone in arithmetic
-    return str(context.flow_run.id), datetime.fromtimestamp(started_at.timestamp(), UTC)
+    return datetime.fromtimestamp(started_at.timestamp(), UTC)
 
 
 def _publish(results: RunResults) -> None:

@@ -12,10 +12,13 @@ from flows.data_checks import HEAD_BYTES, StoredShape, csv_shape, data_findings
 from flows.object_store import CSV_CONTENT_TYPE, ObjectStore, StorableObject, StorageError, held_dates
 from flows.request_plan import PlannedCollection
 
+# of tabulating: how a table is laid out, which stays the same from run to run
+_TOLD_WHERE_COLUMNS_ARE_NEW = "nested-lists-kept"
+
 
 @dataclass(frozen=True)
 class CheckedTable:
-    """What the checks make of a table.
+    """What tabulating and the checks make of a table.
 
     Attributes:
         findings: What is to be shown, a line each.
@@ -58,6 +61,12 @@ class TableChecks:
                 notes.append(f"not compared with the last object: {error}")
             with self._lock:
                 self._last[api.name, collection.series] = shape
+        has_new_columns = not (shape and last and shape.columns.keys() <= last.columns.keys())
+        of_tabulating = [
+            finding.message
+            for finding in collected.table.findings
+            if has_new_columns or finding.code != _TOLD_WHERE_COLUMNS_ARE_NEW
+        ]
         found = data_findings(
             frame,
             key_columns=api.key_columns or (),
@@ -70,7 +79,7 @@ class TableChecks:
         for finding in found:
             by_severity[getattr(api.checks, finding.check)].append(finding.message)
         failures = tuple(by_severity["fail"])
-        return CheckedTable((*failures, *by_severity["warn"], *notes), failures)
+        return CheckedTable((*of_tabulating, *failures, *by_severity["warn"], *notes), failures)
 
     def _last_shape(self, collection: PlannedCollection) -> StoredShape | None:
         api = collection.api

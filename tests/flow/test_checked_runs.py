@@ -64,3 +64,20 @@ def test_a_finding_is_shown_and_where_it_is_a_failure_fails_the_api_with_its_dat
     assert body.endswith(b"3,n/a,x\n")
     report = report_markdown(results)
     assert "held numbers, holds text" in report.replace("\\", "")
+
+
+def test_lists_that_are_kept_are_told_once_and_again_where_columns_are_new(
+    pipeline_on: MakePipeline, write_config: WriteConfig, isone: IsoneSandbox
+) -> None:
+    pipeline = pipeline_on(write_config(isone.api("lists", "genfuelmix/current")))
+    row = {"hour": 1, "ties": [{"mw": 1}], "cities": [{"name": "Boston"}]}
+
+    def findings(**more: object) -> list[str]:
+        isone.faults.add("*", reply({**row, **more}), times=1)
+        (result,) = pipeline.run_full_pipeline()["results"]
+        return result["findings"]
+
+    kept = "lists of objects are kept as JSON text in ties, cities; name one under explode for rows"
+    assert findings() == [kept]
+    assert findings() == []
+    assert findings(note="x") == [kept, "columns that the last object did not have: note"]

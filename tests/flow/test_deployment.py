@@ -25,6 +25,7 @@ from tests.commands import LoadedCommand
 from tests.conftest import PASSWORD, REPOSITORY, USERNAME, IsoneSandbox, eventually
 
 Command = Callable[..., str]
+StartWorker = Callable[[Mapping[str, str]], LoadedCommand]
 
 
 @pytest.fixture
@@ -45,13 +46,13 @@ def command(prefect_server: EmbeddedPrefectServer, aws_environment: None, tmp_pa
 @pytest.fixture
 def worker(
     prefect_server: EmbeddedPrefectServer, prefect_client: None, tmp_path: Path
-) -> Iterator[Callable[[Mapping[str, str]], None]]:
+) -> Iterator[StartWorker]:
     """Starts a process worker of pool `energy` in a folder that is not the checkout."""
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="energy", type="process"), overwrite=True)
     started: list[LoadedCommand] = []
 
-    def start(variables: Mapping[str, str]) -> None:
+    def start(variables: Mapping[str, str]) -> LoadedCommand:
         environment = {**os.environ, **prefect_server.client_settings, **variables}
         options = ("worker", "start", "--pool", "energy")
         started.append(
@@ -59,6 +60,7 @@ def worker(
                 *options, folder=tmp_path, variables=environment, outputs=tmp_path, module="prefect"
             )
         )
+        return started[-1]
 
     yield start
     for process in started:
@@ -70,7 +72,7 @@ def worker(
 @pytest.mark.usefixtures("prefect_client")
 def test_workers_of_one_pool_share_a_backfill_and_no_day_is_asked_for_twice(
     command: Command,
-    worker: Callable[[Mapping[str, str]], None],
+    worker: StartWorker,
     isone: IsoneSandbox,
     write_config: Callable[..., Path],
     embedded_s3: EmbeddedS3,
@@ -143,7 +145,7 @@ def ended_run(run_id: UUID) -> FlowRun:
 @pytest.mark.usefixtures("prefect_client")
 def test_a_deployed_run_goes_through_a_worker_into_the_bucket(
     command: Command,
-    worker: Callable[[Mapping[str, str]], None],
+    worker: StartWorker,
     isone: IsoneSandbox,
     write_config: Callable[..., Path],
     embedded_s3: EmbeddedS3,
@@ -173,9 +175,13 @@ def test_a_deployed_run_goes_through_a_worker_into_the_bucket(
         assert deployment.parameter_openapi_schema is not None
         choices = deployment.parameter_openapi_schema["properties"]["apis"]["items"]["enum"]
         assert choices == ["Fuel Mix", "Morning Report"]
-        run = client.create_flow_run_from_deployment(deployment.id, parameters={"apis": ["Fuel Mix"]})
+        run, failing = (
+            client.create_flow_run_from_deployment(deployment.id, parameters={"apis": [name]})
+            for name in choices
+        )
+    isone.faults.add("*/morningreport/*", faults.status(400), times=None)
     # the worker knows neither the bucket nor the credentials: both come from the blocks
-    worker(settings)
+    started = worker(settings)
 
     finished = ended_run(run.id)
     assert finished.state is not None
@@ -185,6 +191,14 @@ def test_a_deployed_run_goes_through_a_worker_into_the_bucket(
     assert key.startswith("raw/fuel_mix/fuel_mix_")
     metadata = embedded_s3.client().head_object(Bucket=bucket, Key=key)["Metadata"]
     assert metadata["run-id"] == str(run.id)
+    failed = ended_run(failing.id)
+    assert failed.state is not None
+    assert failed.state.is_failed()
+    message = "0 of 1 APIs stored or empty; failed: Morning Report"
+    assert failed.state.message == message
+    # its last words, and no more of it than of any flow run that fails
+    eventually(lambda: f"FailedRun: {message}" in started.output + started.errors)
+    assert "TypeError" not in started.output + started.errors
 
 
 @pytest.mark.usefixtures("prefect_client")
