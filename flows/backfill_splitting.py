@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any, cast
@@ -13,15 +13,17 @@ from uuid import UUID
 
 import httpx
 from prefect.artifacts import create_markdown_artifact
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.states import Cancelled
 
 from flows.api_config import ApiConfig, ConfigError, Problem
 from flows.backfill_report import joined_outcome, untold_outcome
+from flows.progress_artifact import ProgressArtifact, shown_percents
 from flows.request_plan import parts_of_days, units_asked_for
 from flows.run_report import ApiOutcome
 from flows.run_sharing import RunTicket
@@ -119,26 +121,16 @@ def _ended(runs: Sequence[FlowRun]) -> list[FlowRun]:
     ended: dict[UUID, FlowRun] = {}
     begun = told = time.monotonic()
     is_any_started = False
-    with get_client(sync_client=True) as client:
+    with get_client(sync_client=True) as client, ProgressArtifact() as artifact:
         while len(ended) < len(runs):
-            for started in runs:
-                if started.id in ended:
-                    continue
-                try:
-                    run = client.read_flow_run(started.id)
-                except ObjectNotFound:
-                    logger.warning("%s was deleted", started.name)
-                    ended[started.id] = started
-                    continue
-                except (PrefectException, httpx.HTTPError) as error:
-                    logger.warning("Prefect does not say how %s is getting on: %s", started.name, error)
-                    continue
+            for run in (_looked_at(client, run) for run in runs if run.id not in ended):
                 if run.state and run.state.is_final():
                     ended[run.id] = run
                     logger.info(
                         "%s ended as %s; %d of %d parts", run.name, run.state.name, len(ended), len(runs)
                     )
                 is_any_started |= run.start_time is not None
+            artifact.show_percent(_mean_percent(client, runs, ended))
             if not is_any_started and time.monotonic() - told > _TELL_SECONDS:
                 told = time.monotonic()
                 logger.warning(
@@ -150,6 +142,27 @@ def _ended(runs: Sequence[FlowRun]) -> list[FlowRun]:
             if len(ended) < len(runs):
                 time.sleep(_LOOK_SECONDS)
     return [ended[run.id] for run in runs]
+
+
+def _looked_at(client: SyncPrefectClient, run: FlowRun) -> FlowRun:
+    """The run as it is now, or as it was last seen where Prefect does not say."""
+    try:
+        return client.read_flow_run(run.id)
+    except ObjectNotFound:
+        return run.model_copy(update={"state": Cancelled(message="the flow run was deleted")})
+    except (PrefectException, httpx.HTTPError) as error:
+        logger.warning("Prefect does not say how %s is getting on: %s", run.name, error)
+        return run
+
+
+def _mean_percent(client: SyncPrefectClient, runs: Sequence[FlowRun], ended: Collection[UUID]) -> float:
+    going_on = [run.id for run in runs if run.id not in ended]
+    try:
+        shown = shown_percents(client, going_on) if going_on else {}
+    except (PrefectException, httpx.HTTPError):
+        # what it cannot say of the runs themselves is told
+        shown = {}
+    return (100.0 * len(ended) + sum(shown.values())) / len(runs)
 
 
 def _report(run: FlowRun) -> dict[str, Any]:

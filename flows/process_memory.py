@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 _M_ARENA_MAX = -8
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Self
 from uuid import UUID
 
 import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.exceptions import PrefectException
 
 from flows.run_progress import Progress
@@ -37,7 +40,11 @@ class ProgressArtifact:
 
     def show(self, progress: Progress) -> None:
         """Show how far it is, unless that was done just now."""
-        self._percent = 100 * progress.done / progress.planned if progress.planned else 100.0
+        self.show_percent(100 * progress.done / progress.planned if progress.planned else 100.0)
+
+    def show_percent(self, percent: float) -> None:
+        """Show how far it is, from 0 to 100, unless that was done just now."""
+        self._percent = percent
         now = time.monotonic()
         if now >= self._next_at:
             self._next_at = now + _EVERY_SECONDS
@@ -55,3 +62,17 @@ class ProgressArtifact:
         except (PrefectException, httpx.HTTPError) as error:
             # the data is stored all the same
             logger.warning("the progress was not published: %s", error)
+
+
+def shown_percents(client: SyncPrefectClient, flow_runs: Sequence[UUID]) -> dict[UUID, float]:
+    """What other flow runs show of their progress, from 0 to 100; not of those that show none yet.
+
+    Raises:
+        PrefectException: Where the server does not tell.
+        HTTPError: Where it cannot be asked.
+    """
+    of_runs = ArtifactFilterFlowRunId(any_=list(flow_runs))
+    artifacts = client.read_artifacts(
+        artifact_filter=ArtifactFilter(flow_run_id=of_runs, key=ArtifactFilterKey(any_=[PROGRESS_KEY]))
+    )
+    return {each.flow_run_id: float(str(each.data)) for each in artifacts if each.flow_run_id}

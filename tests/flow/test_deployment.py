@@ -117,11 +117,13 @@ def test_workers_of_one_pool_share_a_backfill_and_no_day_is_asked_for_twice(
     assert len(listed) == 9
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(limit=200)
-        report = client.read_artifacts(
-            artifact_filter=ArtifactFilter(
-                flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]),
-                key=ArtifactFilterKey(any_=["energy-pipeline-report"]),
+        report, progress = (
+            client.read_artifacts(
+                artifact_filter=ArtifactFilter(
+                    flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]), key=ArtifactFilterKey(any_=[key])
+                )
             )
+            for key in ("energy-pipeline-report", "energy-pipeline-progress")
         )
     parts = [each for each in runs if each.deployment_id == deployment.id and each.id != run.id]
     assert sorted((each.parameters["start_date"], each.parameters["end_date"]) for each in parts) == [
@@ -129,6 +131,7 @@ def test_workers_of_one_pool_share_a_backfill_and_no_day_is_asked_for_twice(
         ("2024-01-06", "2024-01-10"),
     ]
     assert "1 of 10 failed, the first 20240104: HTTP 400" in str(report[0].data)
+    assert [each.data for each in progress] == [100.0]
 
 
 def ended_run(run_id: UUID) -> FlowRun:
