@@ -59,7 +59,9 @@ def _probe_api(config: PipelineConfig, api: ApiConfig) -> ProbeResult:
     try:
         secrets = resolve_secrets(config, [api], environment(), load_stored_credentials)
     except ConfigError as error:
-        return ProbeResult(name=api.name, ok=False, detail="; ".join(str(item) for item in error.problems))
+        # where each stands is told by the check of the configuration
+        causes = "; ".join(problem.cause for problem in error.problems)
+        return ProbeResult(name=api.name, ok=False, detail=f"not asked: {causes}")
     return _ask(api.model_copy(update={"max_attempts": 1}), secrets)
 
 

@@ -63,7 +63,14 @@ def add(
 ) -> None:
     """Add an API to the configuration: its entry is shown, then written once the file is found valid."""
     from flows.api_config import ConfigError, Settings
-    from flows.catalog import ProposalError, append_entry, check_entry, fitted_entry, propose_entry
+    from flows.catalog import (
+        ProposalError,
+        append_entry,
+        check_entry,
+        fitted_entry,
+        propose_entry,
+        same_request,
+    )
 
     chosen = {"name": name, "output_folder": folder, "csv_prefix": prefix}
     given = {key: text for key, text in chosen.items() if text is not None}
@@ -71,8 +78,10 @@ def add(
         file = config or Settings().config_file
         proposal = propose_entry(path_or_url, _values(value or []))
         entry = fitted_entry(file, {**proposal.entry, **given}, given)
+        same = same_request(file, entry)
+        there = (f'"{same}" in this file asks for the same already',) if same else ()
         typer.echo(json.dumps(entry, indent=2, ensure_ascii=False))
-        for note in proposal.notes:
+        for note in (*proposal.notes, *there):
             typer.echo(f"note: {note}", err=True)
         if dry_run:
             check_entry(file, entry)

@@ -1,6 +1,6 @@
 """DESCRIBE, made easy: what ISO New England offers, and entries for it in the configuration."""
 
-from flows.catalog.config_editing import append_entry, check_entry, fitted_entry
+from flows.catalog.config_editing import append_entry, check_entry, fitted_entry, same_request
 from flows.catalog.endpoints import Endpoint, endpoints, search
 from flows.catalog.proposals import Proposal, ProposalError, propose_entry
 
@@ -13,5 +13,6 @@ __all__ = [
     "endpoints",
     "fitted_entry",
     "propose_entry",
+    "same_request",
     "search",
 ]

@@ -41,6 +41,17 @@ def fitted_entry(file: Path, entry: dict[str, Any], fixed: Iterable[str] = ()) -
     return fitted
 
 
+def same_request(file: Path, entry: dict[str, Any]) -> str | None:
+    """The name of an API in the file that asks for just what the entry asks for, if there is one.
+
+    Raises:
+        ConfigError: Where the file cannot be used.
+    """
+    asked = (entry["url"], entry.get("values", {}), entry.get("params", {}))
+    same = (api.name for api in load_config(file).apis if (api.url, api.values, api.params) == asked)
+    return next(same, None)
+
+
 def append_entry(file: Path, entry: dict[str, Any]) -> None:
     """Add an entry as the last API of a configuration file, once the whole of it is found valid.
 

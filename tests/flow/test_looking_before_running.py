@@ -142,6 +142,8 @@ class TestCatalogAndAdd:
         config.write_text(json.dumps(document))
         preview = run_command("preview", "Forecast", "--config", config, "--json")
         assert json.loads(preview.stdout)["rows"] == 6
+        again = run_command("add", f"{isone.url}/sevendayforecast/current", "--config", config, "--dry-run")
+        assert 'note: "Forecast" in this file asks for the same already' in again.stderr
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
