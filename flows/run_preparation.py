@@ -21,11 +21,10 @@ from flows.api_config import (
     Problem,
     ResolvedSecrets,
     Settings,
+    choose_apis,
     environment,
     explicit_bucket,
-    load_config,
     resolve_secrets,
-    select_apis,
 )
 from flows.object_store import ObjectStore, Spool, StorageError, open_bucket
 
@@ -59,12 +58,11 @@ def prepare_run(
     Raises:
         ConfigError: With what is wrong; no request has been made.
     """
-    config = load_config(Path(config_file) if config_file else settings.config_file)
-    chosen = select_apis(config.apis, apis)
-    problems: list[Problem] = []
+    choice = choose_apis(Path(config_file) if config_file else settings.config_file, apis)
+    problems = list(choice.problems)
     secrets, store = ResolvedSecrets(), None
     try:
-        secrets = resolve_secrets(config, chosen, environment(), load_credentials)
+        secrets = resolve_secrets(choice.config, choice.apis, environment(), load_credentials)
     except ConfigError as error:
         problems += error.problems
     try:
@@ -73,7 +71,7 @@ def prepare_run(
         problems += error.problems
     if problems or store is None:
         raise ConfigError(problems)
-    return PreparedRun(config, chosen, secrets, store, open_spool(settings))
+    return PreparedRun(choice.config, choice.apis, secrets, store, open_spool(settings))
 
 
 def open_spool(settings: Settings) -> Spool:

@@ -27,7 +27,7 @@ from flows.api_config.problems import ConfigError, Problem, nearest_word
 from flows.api_config.redaction import keep_out_of_logs, redacted
 from flows.api_config.reply_conditions import ReplyCondition
 from flows.api_config.secrets import ResolvedSecrets, resolve_secrets
-from flows.api_config.selection import check_configuration, select_apis
+from flows.api_config.selection import check_configuration, choose_apis, select_apis
 from flows.api_config.settings import (
     DEFAULT_S3_BLOCK,
     SHIPPED_CONFIG_FILE,
@@ -70,6 +70,7 @@ __all__ = [
     "TokenAuth",
     "Unit",
     "check_configuration",
+    "choose_apis",
     "environment",
     "explicit_bucket",
     "is_asked_for_dates",

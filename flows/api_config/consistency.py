@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
 from pydantic_core import PydanticCustomError
@@ -39,14 +39,27 @@ _FORMATS_OF_UNITS = {
 }
 
 
-def inconsistencies(api: ApiConfig) -> Iterator[Inconsistency]:
-    """Everything about one API that no single key shows to be wrong."""
-    yield from _layout(api)
-    yield from _templates(api)
-    yield from _history(api)
-    yield from _windows(api)
-    yield from _pagination(api)
-    yield from _token_urls(api)
+def inconsistencies(api: ApiConfig, at_fault: Collection[str] = ()) -> Iterator[Inconsistency]:
+    """Everything about one API that no single key shows to be wrong.
+
+    Args:
+        api: The API.
+        at_fault: Keys that it has not as they were meant; nothing is said that depends on them.
+    """
+    templates = {"url", "history_url", "params", "headers", "dates", "values"}
+    layout = {*_FORMATS, "format", "explode"}
+    checks = (
+        (_layout, layout),
+        (_templates, templates),
+        (_history, templates),
+        (_windows, templates),
+        (_headers, {"headers"}),
+        (_pagination, {"pagination", "format", "params"}),
+        (_token_urls, {"auth", "allow_insecure"}),
+    )
+    for check, keys in checks:
+        if keys.isdisjoint(at_fault):
+            yield from check(api)
 
 
 def _layout(api: ApiConfig) -> Iterator[Inconsistency]:
@@ -93,6 +106,14 @@ def _texts(api: ApiConfig) -> Iterator[tuple[str, str]]:
     for key in ("params", "headers"):
         for name, text in getattr(api, key).items():
             yield f".{key}.{name}", text
+
+
+def _headers(api: ApiConfig) -> Iterator[Inconsistency]:
+    first: dict[str, str] = {}
+    for name in api.headers:
+        other = first.setdefault(name.casefold(), name)
+        if other != name:
+            yield f".headers.{name}", f"is the header {other} again, whose case does not matter", ""
 
 
 def _history(api: ApiConfig) -> Iterator[Inconsistency]:

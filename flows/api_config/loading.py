@@ -11,11 +11,15 @@ from typing import Any
 
 from flows.api_config.consistency import inconsistencies
 from flows.api_config.models import ApiConfig, CommonOptions
-from flows.api_config.problems import ConfigError, Problem
+from flows.api_config.problems import ConfigError, Problem, nearest_word
 from flows.api_config.validation import path_step, unknown_key, validated, validation_problems
 
 _TOP_LEVEL_KEYS = ("apis", "defaults", "$schema")
 _MERGED_KEYS = ("headers", "params")
+# for what an entry lacks, so that the rest of it can be looked at
+_STAND_INS = dict.fromkeys(("name", "output_folder", "csv_prefix"), "unknown") | {
+    "url": "https://unknown.invalid"
+}
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,38 @@ class PipelineConfig:
     apis: tuple[ApiConfig, ...]
 
 
+@dataclass(frozen=True)
+class InspectedConfig:
+    """A configuration as far as it can be used, to find out what else is wrong with it.
+
+    Attributes:
+        config: Its APIs are without the keys at fault, and have stand-ins for what they lack.
+        problems: All that is wrong in the file.
+        is_all_named: Whether every API has its name and folder.
+    """
+
+    config: PipelineConfig
+    problems: tuple[Problem, ...] = ()
+    is_all_named: bool = True
+
+
 def load_config(file: Path) -> PipelineConfig:
     """Read and validate a configuration file.
 
     Raises:
         ConfigError: With every problem of the file at once.
+    """
+    inspected = inspect_config(file)
+    if inspected.problems:
+        raise ConfigError(inspected.problems)
+    return inspected.config
+
+
+def inspect_config(file: Path) -> InspectedConfig:
+    """Read a configuration file and find every problem in it.
+
+    Raises:
+        ConfigError: Where it is no JSON object.
     """
     document = _read_json(file)
     problems: list[Problem] = []
@@ -59,24 +90,44 @@ def load_config(file: Path) -> PipelineConfig:
     }
 
     apis: list[ApiConfig] = []
+    is_all_named = bool(entries)
     for index, entry in enumerate(entries):
         path = f"$.apis[{index}]"
         if not isinstance(entry, dict):
             problems.append(Problem(str(file), path, "is not an object"))
-            continue
-        found = validation_problems(file, path, ApiConfig, merged := _with_defaults(entry, usable_defaults))
-        if not found:
-            api = validated(ApiConfig, merged)
-            found = [
-                Problem(str(file), path + where, cause, advice)
-                for where, cause, advice in inconsistencies(api)
-            ]
-            apis.append(api)
+            entry = {}  # noqa: PLW2901 - so that the others keep their places
+            found = []
+        else:
+            found = validation_problems(file, path, ApiConfig, _with_defaults(entry, usable_defaults))
+        api, at_fault = _usable_part(file, path, _with_defaults(entry, usable_defaults))
         problems += found
+        problems += [
+            Problem(str(file), path + where, cause, advice)
+            for where, cause, advice in inconsistencies(api, at_fault)
+        ]
+        is_all_named &= not at_fault & {"name", "output_folder"}
+        apis.append(api)
     problems += _clashes(file, entries)
-    if problems:
-        raise ConfigError(problems)
-    return PipelineConfig(file, tuple(apis))
+    return InspectedConfig(PipelineConfig(file, tuple(apis)), tuple(problems), is_all_named)
+
+
+def _usable_part(file: Path, path: str, entry: dict[str, Any]) -> tuple[ApiConfig, set[str]]:
+    """An API without the keys at fault, and these keys, those that are missing or misspelt among them."""
+    at_fault = _STAND_INS.keys() - entry.keys()
+    usable = {**_STAND_INS, **entry}
+    while found := validation_problems(file, path, ApiConfig, usable):
+        faulty = {
+            key for key in usable if any(_is_within(path + path_step(key), problem.path) for problem in found)
+        }
+        meant = {nearest_word(key, ApiConfig.model_fields) for key in faulty - ApiConfig.model_fields.keys()}
+        at_fault |= faulty | {key for key in meant if key}
+        usable = {key: value for key, value in usable.items() if key not in faulty} | {
+            key: text for key, text in _STAND_INS.items() if key in faulty
+        }
+        if "auth" in faulty:
+            # rather than what its host is asked with by default
+            usable["auth"] = [{"kind": "none"}]
+    return validated(ApiConfig, usable), at_fault
 
 
 def _file_error(file: Path, cause: str, suggestion: str = "") -> ConfigError:
@@ -133,7 +184,14 @@ def _with_defaults(entry: dict[str, Any], defaults: dict[str, Any]) -> dict[str,
     merged = {**defaults, **entry}
     for key in _MERGED_KEYS:
         if isinstance(entry.get(key), dict) and isinstance(defaults.get(key), dict):
-            merged[key] = {**defaults[key], **entry[key]}
+            # headers are the same whatever their case
+            own = {name.casefold() if key == "headers" else name for name in entry[key]}
+            others = {
+                name: text
+                for name, text in defaults[key].items()
+                if (name.casefold() if key == "headers" else name) not in own
+            }
+            merged[key] = {**others, **entry[key]}
     return merged
 
 

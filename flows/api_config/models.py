@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
@@ -27,6 +27,7 @@ from flows.api_config.field_types import (
     refuse_control_characters,
 )
 from flows.api_config.paging import Pagination
+from flows.api_config.problems import nearest_word
 from flows.api_config.reply_conditions import ReplyConditions
 from flows.api_config.templates import NAME_PATTERN
 
@@ -39,9 +40,9 @@ def _check_timezone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise PydanticCustomError(
-            "timezone", "is not a time zone: name one like America/New_York or UTC"
-        ) from None
+        nearest = nearest_word(name, available_timezones())
+        advice = f"did you mean {nearest}?" if nearest else "name one like America/New_York or UTC"
+        raise PydanticCustomError("timezone", "is not a time zone: {advice}", {"advice": advice}) from None
     return name
 
 
@@ -59,8 +60,8 @@ class Dates(BaseModel):
 
     unit: Unit = "day"
     """What windows are made of."""
-    timezone: Annotated[str, AfterValidator(_check_timezone)] = "UTC"
-    """Where units begin, e.g. America/New_York: a day there has 23 or 25 hours twice a year."""
+    timezone: Annotated[str, AfterValidator(_check_timezone)] = "America/New_York"
+    """Where units begin: a day there may have 23 or 25 hours twice a year. UTC has no such days."""
     max_window: int = Field(default=1, ge=1, le=10_000)
     """How many units one request may ask for."""
     settled_after_days: int = Field(default=0, ge=0, le=3660)

@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from flows.api_config.loading import PipelineConfig, load_config
+from flows.api_config.loading import PipelineConfig, inspect_config
 from flows.api_config.models import ApiConfig
 from flows.api_config.problems import ConfigError, Problem, nearest_word
 from flows.api_config.secrets import unset_secrets
 from flows.api_config.settings import environment
+
+
+@dataclass(frozen=True)
+class ConfigChoice:
+    """The APIs that are to run, as far as that can be told.
+
+    Attributes:
+        config: The whole configuration.
+        apis: Those to run.
+        problems: All that is wrong with the file and the choice; what secrets refer to was not looked at.
+    """
+
+    config: PipelineConfig
+    apis: tuple[ApiConfig, ...]
+    problems: tuple[Problem, ...]
+
+
+def choose_apis(file: Path, wanted: Sequence[str] | None = None) -> ConfigChoice:
+    """The wanted APIs of a configuration, or all that are enabled, and everything that is wrong there."""
+    try:
+        inspected = inspect_config(file)
+    except ConfigError as error:
+        return ConfigChoice(PipelineConfig(file, ()), (), error.problems)
+    chosen, problems = _selected(inspected.config.apis, wanted)
+    # of a file whose names are at fault it may not be true that there is no such API
+    told = [*inspected.problems, *(problems if inspected.is_all_named else ())]
+    return ConfigChoice(inspected.config, chosen, tuple(told))
 
 
 def check_configuration(file: Path, wanted: Sequence[str] | None = None) -> PipelineConfig:
@@ -18,11 +46,11 @@ def check_configuration(file: Path, wanted: Sequence[str] | None = None) -> Pipe
     Raises:
         ConfigError: With every problem of the file, the choice or the environment variables.
     """
-    config = load_config(file)
-    problems = unset_secrets(config, select_apis(config.apis, wanted), environment())
+    choice = choose_apis(file, wanted)
+    problems = [*choice.problems, *unset_secrets(choice.config, choice.apis, environment())]
     if problems:
         raise ConfigError(problems)
-    return config
+    return choice.config
 
 
 def _folded(text: str) -> str:
@@ -40,22 +68,22 @@ def select_apis(apis: Sequence[ApiConfig], wanted: Sequence[str] | None) -> tupl
     Raises:
         ConfigError: For an empty choice, for each unknown name, or where nothing is enabled.
     """
+    chosen, problems = _selected(apis, wanted)
+    if problems:
+        raise ConfigError(problems)
+    return chosen
+
+
+def _selected(
+    apis: Sequence[ApiConfig], wanted: Sequence[str] | None
+) -> tuple[tuple[ApiConfig, ...], list[Problem]]:
+    """The APIs that can be told, and what is wrong with the choice."""
     if wanted is None:
         enabled = tuple(api for api in apis if api.enabled)
-        if not enabled:
-            raise ConfigError([Problem("configuration", "$.apis", "no API is enabled")])
-        return enabled
+        return enabled, [] if enabled else [Problem("configuration", "$.apis", "no API is enabled")]
     if not wanted:
-        raise ConfigError(
-            [
-                Problem(
-                    "apis",
-                    "",
-                    "an empty list of APIs was asked for",
-                    "leave it out to run all that are enabled",
-                )
-            ]
-        )
+        cause = "an empty list of APIs was asked for"
+        return (), [Problem("apis", "", cause, "leave it out to run all that are enabled")]
     chosen: set[str] = set()
     problems = []
     for word in wanted:
@@ -65,9 +93,7 @@ def select_apis(apis: Sequence[ApiConfig], wanted: Sequence[str] | None) -> tupl
         chosen.update(matching)
         if not matching:
             problems.append(Problem("apis", "", f"no API is called '{word}'", _advice(word, apis)))
-    if problems:
-        raise ConfigError(problems)
-    return tuple(api for api in apis if api.name in chosen)
+    return tuple(api for api in apis if api.name in chosen), problems
 
 
 def _advice(word: str, apis: Sequence[ApiConfig]) -> str:

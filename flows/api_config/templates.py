@@ -11,8 +11,8 @@ WINDOW_PLACEHOLDERS = ("start", "end", "last", "start_utc", "end_utc", "last_utc
 """Of the window asked for: its start, its end (the first moment after it), the start of its last unit."""
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
-# those that every C library and Python writes alike
-_DIRECTIVES = "aAbBdfGHIjmMpSuVyYzZ%"
+# those that Python documents; %:z, which it has from 3.12 on, is written here
+_DIRECTIVES = {*"aAbBcdfGHIjmMpSuUVwWxXyYzZ%", ":z"}
 
 
 class TemplateError(ValueError):
@@ -56,7 +56,12 @@ def moment_text(placeholder: Placeholder, moment: datetime) -> str:
     """What is put in the place of `{start…}`, `{end…}` or `{last…}`, given that moment of the window."""
     if placeholder.name.endswith("_utc"):
         moment = moment.astimezone(UTC)
-    return moment.strftime(placeholder.format) if placeholder.format else moment.isoformat()
+    if not placeholder.format:
+        return moment.isoformat()
+    offset = moment.strftime("%z")
+    with_colons = ":".join(filter(None, (offset[:3], offset[3:5], offset[5:])))
+    form = re.sub(r"%(%|:z)", lambda found: with_colons if found[1] == ":z" else found[0], placeholder.format)
+    return moment.strftime(form)
 
 
 def _placeholder(name: str, form: str, conversion: str | None) -> Placeholder:
@@ -69,7 +74,7 @@ def _placeholder(name: str, form: str, conversion: str | None) -> Placeholder:
         return Placeholder(name, form)
     if "{" in form or "}" in form:
         raise TemplateError(f"holds {shown}: a format holds no braces")
-    for directive in re.findall(r"%(.?)", form, re.DOTALL):
-        if not directive or directive not in _DIRECTIVES:
+    for directive in re.findall(r"%(:z|.?)", form, re.DOTALL):
+        if directive not in _DIRECTIVES:
             raise TemplateError(f"holds {shown}: %{directive} is not a directive of strftime used here")
     return Placeholder(name, form)

@@ -1,8 +1,7 @@
 """COLLECT: a planned request becomes a payload. The only door to the network."""
 
-from flows.http_collector.authentication import same_origin
 from flows.http_collector.collector import HttpCollector, Payload
 from flows.http_collector.host_limits import host_of
 from flows.http_collector.replies import CollectionError
 
-__all__ = ["CollectionError", "HttpCollector", "Payload", "host_of", "same_origin"]
+__all__ = ["CollectionError", "HttpCollector", "Payload", "host_of"]

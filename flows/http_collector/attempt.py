@@ -25,6 +25,8 @@ from flows.request_plan import CollectionRequest
 MAX_REDIRECTS = 5
 # longer than a lost packet takes to be sent again, thrice
 CONNECT_SECONDS = 8.0
+# what is meant for the API is not told to others that it leads to
+_SENT_ELSEWHERE = frozenset({"accept", "accept-language", "user-agent"})
 _KNOWN_CODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate"})
 # enough for what a provider has to say about an error
 _ERROR_BODY_BYTES = 65_536
@@ -93,6 +95,8 @@ class Attempt:
 
     def _follow(self, deadline: float, *, may_renew: bool) -> Reply:
         url = full_url(self.request)
+        if self.request.linked_from:
+            self._check_way(httpx.URL(self.request.linked_from), url, "is a link")
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 answer = self._exchange(url, deadline, may_renew=may_renew)
@@ -102,7 +106,7 @@ class Attempt:
                 raise self._failure("redirects to something that is not a URL") from None
             if isinstance(answer, Reply):
                 return answer
-            self._check_redirect(url, answer.url)
+            self._check_way(url, answer.url, "redirects")
             url = answer.url
         raise self._failure(f"redirects more than {MAX_REDIRECTS} times")
 
@@ -119,8 +123,10 @@ class Attempt:
             sent_tokens.append((entry, token))
             return token
 
-        if same_origin(url, full_url(self.request)):
+        if same_origin(url, httpx.URL(self.request.linked_from or self.request.url)):
             asked_url, headers = authenticated(url, headers, api.auth_entries, self.secrets, token_of)
+        else:
+            headers = httpx.Headers([item for item in headers.multi_items() if item[0] in _SENT_ELSEWHERE])
         seconds_left = self._seconds_left(deadline)
         timeout = httpx.Timeout(seconds_left, connect=min(seconds_left, CONNECT_SECONDS))
         with self.client.stream("GET", asked_url, headers=headers, timeout=timeout) as response:
@@ -173,17 +179,17 @@ class Attempt:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _check_redirect(self, from_url: httpx.URL, to_url: httpx.URL) -> None:
+    def _check_way(self, from_url: httpx.URL, to_url: httpx.URL, leads: str) -> None:
         if to_url.scheme not in {"http", "https"} or not to_url.host:
-            raise self._failure("redirects to something that is not http(s)")
+            raise self._failure(f"{leads} to something that is not http(s)")
         if not self.request.api.allow_local_redirects and is_inward(from_url.host, to_url.host):
             raise self._failure(
-                f"redirects to this machine or its link ({to_url.host}), which only an API with "
+                f"{leads} to this machine or its link ({to_url.host}), which only an API with "
                 '"allow_local_redirects": true may'
             )
         is_downgrade = from_url.scheme == "https" and to_url.scheme == "http"
         if is_downgrade and not (self.request.api.allow_insecure or is_loopback(to_url.host)):
-            raise self._failure("redirects from https to plain http")
+            raise self._failure(f"{leads} from https to plain http")
 
     def _check_encoding(self, response: httpx.Response) -> None:
         # one compression in another grows a thousandfold twice, before the size can be looked at
@@ -201,5 +207,11 @@ def run_stopped() -> AttemptFailedError:
 
 
 def _next_url(url: httpx.URL, response: httpx.Response) -> str | None:
-    link = response.links.get("next", {}).get("url")
+    # RFC 8288: a link may be of several relations, whose case does not matter
+    links = (link.get("url") for link in response.links.values() if "next" in _relations(link))
+    link = next(filter(None, links), None)
     return str(url.join(link)) if link else None
+
+
+def _relations(link: dict[str, str]) -> list[str]:
+    return link.get("rel", "").casefold().split()

@@ -24,8 +24,9 @@ from flows.request_plan import CollectionRequest, PlannedCollection
 
 logger = logging.getLogger(__name__)
 
-# of one request within its collection: what is asked
-_RequestKey = tuple[str, tuple[tuple[str, str], ...]]
+_Pairs = tuple[tuple[str, str], ...]
+# of one request within its collection: what is asked, with which parameters and headers
+_RequestKey = tuple[str, _Pairs, _Pairs]
 
 _BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30)
 
@@ -129,23 +130,24 @@ class HttpCollector:
             reply = retrying(self._send, request, shown_url, host)
         except AttemptFailedError as error:
             if error.retryable:
-                host.gave_no_answer()
+                host.failed(is_silent=error.is_silent)
             attempts = made[key]
             tried = f" (after {attempts} attempts)" if attempts > 1 else ""
-            gives_up = host.is_hopeless if error.is_answer else host.is_down
+            gives_up = host.is_down if error.is_silent else host.is_hopeless
             ends_api = error.is_refusal or gives_up
             raise CollectionError(self.redact(error.reason) + tried, ends_api=ends_api) from None
         return Payload(reply.body, shown_url, datetime.now(UTC), reply.next_url, reply.is_unpublished)
 
     def _send(self, request: CollectionRequest, shown_url: str, host: HostLimit) -> Reply:
         api, key, made = request.api, _key(request), self._attempts[_identity(request)]
+        queued_at = time.monotonic()
         with host.place(), self._shared_place(host_of(api)):
+            self._put_off_deadline(request, time.monotonic() - queued_at)
             if self._stopping.is_set():
                 raise run_stopped()
             if made[key] and host.is_down:
-                raise AttemptFailedError(
-                    f"{shown_url} is not asked again, since nothing on {host_of(api)} answers", retryable=True
-                )
+                cause = f"{shown_url} is not asked again, since nothing on {host_of(api)} answers"
+                raise AttemptFailedError(cause, retryable=True, is_silent=True)
             seconds_left = self._seconds_left(request)
             if seconds_left <= 0:
                 raise AttemptFailedError(
@@ -167,11 +169,16 @@ class HttpCollector:
         return reply
 
     def _seconds_left(self, request: CollectionRequest) -> float:
-        """Until the API's deadline, which counts from its first request."""
+        """Until the API's deadline, which counts from its first request and leaves out its turns' waits."""
         now = time.monotonic()
         with self._lock:
             until = self._give_up_at.setdefault(_identity(request), now + request.api.deadline_seconds)
         return until - now
+
+    def _put_off_deadline(self, request: CollectionRequest, seconds: float) -> None:
+        with self._lock:
+            if _identity(request) in self._give_up_at:
+                self._give_up_at[_identity(request)] += seconds
 
     def _wait_unless_stopping(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
@@ -183,7 +190,7 @@ class HttpCollector:
 
 
 def _key(request: CollectionRequest) -> _RequestKey:
-    return (request.url, request.params)
+    return (request.url, request.params, request.headers)
 
 
 def _identity(request: CollectionRequest) -> tuple[str, str]:

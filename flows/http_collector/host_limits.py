@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from flows.api_config import ApiConfig
 
 DEFAULT_MAX_CONCURRENCY = 8
-# requests that failed in a row, each with all its attempts, until a host counts as down
-FAILURES_OF_A_HOST_THAT_IS_DOWN = 4
+# requests in a row that nothing answered, each with all its attempts, until a host counts as down
+SILENCES_OF_A_HOST_THAT_IS_DOWN = 4
 # an archive may answer HTTP 500 for every day before its first, and is there for the others
 FAILURES_OF_A_HOST_THAT_IS_HOPELESS = 50
 
@@ -34,16 +34,17 @@ class HostLimit:
         self._wait = wait
         self._lock = threading.Lock()
         self._next_start = 0.0
+        self._silences_in_a_row = 0
         self._failures_in_a_row = 0
 
     @property
     def is_down(self) -> bool:
-        """Whether so many requests failed in a row that asking again is of no use for now.
+        """Whether so many requests in a row had no answer that asking again is of no use for now.
 
         Each request is still sent once, so that a host that is back is noticed.
         """
         with self._lock:
-            return self._failures_in_a_row >= FAILURES_OF_A_HOST_THAT_IS_DOWN
+            return self._silences_in_a_row >= SILENCES_OF_A_HOST_THAT_IS_DOWN
 
     @property
     def is_hopeless(self) -> bool:
@@ -54,12 +55,13 @@ class HostLimit:
     def answered(self) -> None:
         """The host gave a reply, be it a refusal."""
         with self._lock:
-            self._failures_in_a_row = 0
+            self._silences_in_a_row = self._failures_in_a_row = 0
 
-    def gave_no_answer(self) -> None:
-        """A request failed by a fault of the host, and is not sent again."""
+    def failed(self, *, is_silent: bool) -> None:
+        """A request failed by a fault of the host, and is not sent again; `is_silent`: nothing came back."""
         with self._lock:
             self._failures_in_a_row += 1
+            self._silences_in_a_row = self._silences_in_a_row + 1 if is_silent else 0
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -95,4 +97,4 @@ def host_limits(apis: Iterable[ApiConfig], wait: Callable[[float], None]) -> dic
 
 def host_of(api: ApiConfig) -> str:
     """The host an API is on, with its port where the URL names one."""
-    return urlsplit(api.url).netloc
+    return urlsplit(api.url).netloc.casefold()

@@ -38,7 +38,7 @@ class AttemptFailedError(Exception):
     """One attempt gave no usable reply.
 
     `retry_after` is what the server asked for, in seconds; `is_answer` says that there was a reply at all,
-    and `is_refusal` that it did not let us in.
+    `is_refusal` that it did not let us in, and `is_silent` that nothing came back in time.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class AttemptFailedError(Exception):
         retry_after: float | None = None,
         is_answer: bool = False,
         is_refusal: bool = False,
+        is_silent: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -56,6 +57,7 @@ class AttemptFailedError(Exception):
         self.retry_after = retry_after
         self.is_answer = is_answer
         self.is_refusal = is_refusal
+        self.is_silent = is_silent
 
 
 def failed_status(
@@ -80,7 +82,7 @@ def failed_status(
         phrase = http.HTTPStatus(status).phrase
     except ValueError:
         phrase = response.reason_phrase
-    told = "; ".join(text for text in (words, advice.get(status, "")) if text) or excerpt(body_start)
+    told = "; ".join(filter(None, (words or excerpt(body_start), advice.get(status))))
     reason = f"HTTP {status} {phrase} from {url}".replace("  ", " ")
     return AttemptFailedError(
         f"{reason}: {told}" if told else reason,
@@ -95,16 +97,18 @@ def failed_status(
 def failed_exchange(error: Exception, url: str, timeout_seconds: float) -> AttemptFailedError:
     """The failure that an exception of the HTTP client means."""
     if isinstance(error, httpx.ConnectTimeout):
-        return AttemptFailedError(f"no connection to {url} came about in time", retryable=True)
+        cause = f"no connection to {url} came about in time"
+        return AttemptFailedError(cause, retryable=True, is_silent=True)
     if isinstance(error, httpx.TimeoutException):
         return no_whole_reply(url, timeout_seconds)
     if isinstance(error, httpx.ProxyError):
-        return AttemptFailedError(f"the proxy on the way to {url} failed: {error}", retryable=True)
+        cause = f"the proxy on the way to {url} failed: {error}"
+        return AttemptFailedError(cause, retryable=True, is_silent=True)
     if _is_untrusted_certificate(error):
         cause = f"the certificate of {url} is not trusted: {error}"
         return AttemptFailedError(cause, retryable=False)
     if isinstance(error, httpx.ConnectError):
-        return AttemptFailedError(f"cannot connect to {url}: {error}", retryable=True)
+        return AttemptFailedError(f"cannot connect to {url}: {error}", retryable=True, is_silent=True)
     if isinstance(error, httpx.DecodingError):
         return AttemptFailedError(f"the reply of {url} is not validly compressed: {error}", retryable=True)
     return AttemptFailedError(
@@ -114,7 +118,8 @@ def failed_exchange(error: Exception, url: str, timeout_seconds: float) -> Attem
 
 def no_whole_reply(url: str, seconds: float) -> AttemptFailedError:
     """The failure of a reply that had not come, or not to its end, when its time was over."""
-    return AttemptFailedError(f"no complete answer from {url} within {seconds:.3g} s", retryable=True)
+    cause = f"no complete answer from {url} within {seconds:.3g} s"
+    return AttemptFailedError(cause, retryable=True, is_silent=True)
 
 
 def retry_after_seconds(value: str | None, now: datetime) -> float | None:

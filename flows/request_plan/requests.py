@@ -35,6 +35,8 @@ class CollectionRequest:
         stamp: The part of the object's name that tells runs (or days) apart.
         labels: What stands for each name under `values`, in their order.
         may_be_unpublished: Its data is so young that a 404 means that it is still to come.
+        linked_from: The address that was asked first, where `url` is a link that came with its reply:
+            credentials go to that one's origin only.
     """
 
     api: ApiConfig
@@ -44,6 +46,7 @@ class CollectionRequest:
     stamp: str
     labels: tuple[tuple[str, str], ...] = ()
     may_be_unpublished: bool = False
+    linked_from: str | None = None
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,49 @@ def test_every_problem_is_told_at_once(write_config: WriteConfig) -> None:
     }
 
 
+def test_what_is_wrong_otherwise_is_told_beside_what_is_wrong_with_a_key(
+    write_config: WriteConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    unset = {"kind": "bearer", "token": {"env": "NOT_SET_ANYWHERE"}}
+    one = {**SEED, "url": "https://example.com/{strt}", "retries": 1, "auth": unset}
+    # no placeholder is wrong where the dates are misspelt, nor the default login where auth is
+    two = {**SEED, "name": "two", "csv_prefix": "two", "history_url": "https://x.test/{start}", "dats": {}}
+    two["auth"] = {"kind": "basc"}
+    three = {**SEED, "name": "three", "csv_prefix": "three", "url": "https://example.com/", "auth": unset}
+    off = {**three, "name": "off", "csv_prefix": "off", "enabled": False, "formt": "csv"}
+    file = write_config(one, two, three, off, 5)
+    with pytest.raises(ConfigError) as raised:
+        check_configuration(file)
+    assert sorted((problem.path, problem.cause) for problem in raised.value.problems) == [
+        (
+            "$.apis[0].auth",
+            f"environment variable NOT_SET_ANYWHERE is not set; needed by '{SEED['name']}', 'three'",
+        ),
+        ("$.apis[0].retries", "unknown key 'retries'"),
+        ("$.apis[0].url", "holds the unknown placeholder {strt}"),
+        ("$.apis[1].auth.kind", "'basc' is not valid here"),
+        ("$.apis[1].dats", "unknown key 'dats'"),
+        ("$.apis[3].formt", "unknown key 'formt'"),
+        ("$.apis[4]", "is not an object"),
+    ]
+
+    for faulty in ({**three, "formt": "csv"}, {**three, "timeout_seconds": "x"}):
+        with pytest.raises(ConfigError) as raised:
+            check_configuration(write_config(faulty), ["three", "thre"])
+        told = str(raised.value)
+        assert all(each in told for each in ("NOT_SET_ANYWHERE", "no API is called 'thre'", "$.apis[0]."))
+        assert len(raised.value.problems) == 3
+
+
+def test_headers_are_the_same_whatever_their_case(write_config: WriteConfig) -> None:
+    defaults = {"headers": {"Accept": "text/csv", "X-Region": "ne"}}
+    (api,) = load_config(write_config({**SEED, "headers": {"accept": "text/x"}}, defaults=defaults)).apis
+    assert api.headers == {"X-Region": "ne", "accept": "text/x"}
+    problems = problems_of(write_config({**SEED, "headers": {"Accept": "a", "accept": "b"}}))
+    assert "is the header Accept again" in problems["$.apis[0].headers.accept"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

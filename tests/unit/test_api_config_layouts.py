@@ -79,6 +79,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"url": "https://example.com/{end}", "values": {"end": [1]}}, ".values.end", "another name"),
     ({"dates": {"unit": "week"}}, ".dates.unit", "one of hour, day, month, year"),
     ({"dates": {"timezone": "Boston"}}, ".dates.timezone", "America/New_York"),
+    ({"dates": {"timezone": "America/NewYork"}}, ".dates.timezone", "did you mean America/New_York?"),
     ({"dates": {"zone": "UTC"}}, ".dates.zone", "unknown key"),
     ({"history_url": "https://example.com/{start}"}, ".history_url", '"dates"'),
     ({"history_url": "https://example.com/day", "dates": DATES}, ".history_url", "{start}"),

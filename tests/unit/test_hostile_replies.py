@@ -13,11 +13,11 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from flows.api_collection import collect_table
+from flows.api_collection import CollectedTable, collect_table
 from flows.api_config import ApiConfig, ResolvedSecrets
 from flows.documents import PayloadError
 from flows.http_collector import CollectionError, HttpCollector
-from flows.http_collector.host_limits import FAILURES_OF_A_HOST_THAT_IS_DOWN
+from flows.http_collector.host_limits import SILENCES_OF_A_HOST_THAT_IS_DOWN
 from flows.http_collector.redirects import is_inward
 from flows.request_plan import plan_collections
 from flows.sandbox import faults
@@ -253,23 +253,85 @@ def test_a_page_after_the_deadline_is_not_asked_for() -> None:
     assert len(heard) == 1
 
 
-def test_a_host_that_is_down_is_asked_once_by_each_further_api(isone: IsoneSandbox) -> None:
-    isone.faults.add("*", faults.status(503), times=None)
-    apis = [isone.api(f"api {number}", f"genfuelmix/day/202401{number:02}") for number in range(1, 13)]
-    requests = [request_for(api) for api in apis]
-    with HttpCollector(
-        [request.api for request in requests], secrets_for(requests[0]), RecordedSleep()
-    ) as collector:
-        for request in requests:
-            with pytest.raises(CollectionError, match="HTTP 503"):
-                collector.collect(request)
-        seen = [len(isone.faults.requests_to(f"*/202401{number:02}")) for number in range(1, 13)]
-        down = FAILURES_OF_A_HOST_THAT_IS_DOWN
-        assert seen == [4] * down + [1] * (12 - down)
+def test_a_deadline_leaves_out_the_waits_for_a_turn(isone: IsoneSandbox) -> None:
+    values = {"n": list(range(10))}
+    entry = isone.api("x", RESOURCE + "?n={n}", values=values, requests_per_second=4, deadline_seconds=2)
+    assert len(collect_whole(entry).payloads) == 10
 
-        healthy = request_for(isone.api("api 1", "morningreport/current"))
-        isone.faults.clear()
+
+def collect_whole(entry: dict[str, object]) -> CollectedTable:
+    (collection,) = plan_collections([ApiConfig.model_validate(entry)], "20240101_000000", NOW)
+    with HttpCollector([collection.api], secrets_for(collection.requests[0])) as collector:
+        return collect_table(collection, collector)
+
+
+def asked_in_turn(apis: list[dict[str, object]], collector: HttpCollector, said: str) -> list[int]:
+    """How often each API was asked, all of which fail."""
+    asked = []
+    for api in apis:
+        (collection,) = plan_collections([ApiConfig.model_validate(api)], "20240101_000000", NOW)
+        with pytest.raises(CollectionError, match=said):
+            collector.collect(collection.requests[0])
+        asked.append(collector.attempts(collection))
+    return asked
+
+
+def test_a_host_on_which_nothing_answers_is_asked_once_by_each_further_api(isone: IsoneSandbox) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dead = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    apis = [{**api_at(f"{dead}/{number}"), "name": f"api {number}"} for number in range(12)]
+    configured = [ApiConfig.model_validate(api) for api in apis]
+    with HttpCollector(configured, ResolvedSecrets(), RecordedSleep()) as collector:
+        down = SILENCES_OF_A_HOST_THAT_IS_DOWN
+        assert asked_in_turn(apis, collector, "cannot connect") == [4] * down + [1] * (12 - down)
+
+
+def test_apis_whose_host_answers_with_errors_take_no_attempts_from_others(isone: IsoneSandbox) -> None:
+    isone.faults.add("*/genfuelmix/*", faults.status(503), times=None)
+    isone.faults.add("*/morningreport/*", faults.status(503, Retry_After="12"), times=2)
+    apis = [isone.api(f"api {number}", f"genfuelmix/day/202401{number:02}") for number in range(1, 13)]
+    healthy = request_for(isone.api("healthy", "morningreport/current"))
+    configured = [healthy.api, *map(ApiConfig.model_validate, apis)]
+    sleep = RecordedSleep()
+    with HttpCollector(configured, secrets_for(healthy), sleep) as collector:
+        assert asked_in_turn(apis, collector, "HTTP 503") == [4] * 12
+        sleep.seconds.clear()
         assert json.loads(collector.collect(healthy).body)
-        isone.faults.add("*", faults.status(503), times=None)
-        with pytest.raises(CollectionError, match="after 4 attempts"):
-            collector.collect(request_for(isone.api("api 2", "morningreport/current")))
+        assert sleep.seconds == [12, 12]
+
+
+def test_what_differs_in_a_header_alone_has_attempts_of_its_own(isone: IsoneSandbox) -> None:
+    places = list(range(7))
+    entry = isone.api("x", RESOURCE, headers={"X-Place": "{place}"}, values={"place": places})
+    assert len(collect_whole(entry).payloads) == len(isone.faults.requests) == 7
+
+
+def test_a_next_link_elsewhere_is_followed_without_what_is_the_apis_own(isone: IsoneSandbox) -> None:
+    page = b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\nConnection: close\r\n\r\n{"rows":[{"n": "b"}]}'
+
+    def answer(connection: socket.socket, _: threading.Event) -> None:
+        connection.sendall(page)
+
+    with raw_server(answer) as (url, heard):
+        isone.faults.add("*", faults.json_body(json.dumps({"rows": [{"n": "a"}], "next": url}).encode()))
+        entry = isone.api(
+            "x",
+            RESOURCE,
+            headers={"X-Client": "canary", "Accept": "text/x"},
+            pagination={"kind": "next_link", "link": "next"},
+            records="rows",
+        )
+        found = collect_whole(entry).table.frame
+    assert found["n"].to_list() == ["a", "b"]
+    (sent,) = heard
+    assert b"accept: text/x" in sent
+    assert b"Authorization" not in sent
+    assert b"canary" not in sent
+
+
+@pytest.mark.parametrize("code", [401, 403, 404])
+def test_what_the_provider_says_stands_beside_what_to_do(isone: IsoneSandbox, code: int) -> None:
+    isone.faults.add("*", faults.status(code, b'{"message": "your key expired on 1 May"}'))
+    reason = failure_of(isone.api("x", RESOURCE))
+    assert '{"message": "your key expired on 1 May"}; ' in reason
+    assert "check" in reason

@@ -83,7 +83,12 @@ def test_without_dates_asked_for_an_api_is_asked_for_the_day_it_is_in_its_zone()
     (request,) = planned(
         dates=EASTERN,
         url="https://example.com/{start:%Y/%m}/pal_{start:%Y%m%d}.csv?until={end:%Y-%m-%dT%H:%M}",
-        params={"from_utc": "{start_utc:%Y%m%dT%H:%M-0000}", "last": "{last}", "fixed": "{{x}}"},
+        params={
+            "from_utc": "{start_utc:%Y%m%dT%H:%M-0000}",
+            "last": "{last}",
+            "fixed": "{{x}}",
+            "offset": "{start:%w%%:z%:z}",
+        },
         headers={"X-Day": "{start:%j}"},
     )
     assert request.url == "https://example.com/2024/01/pal_20240101.csv?until=2024-01-02T00:00"
@@ -91,6 +96,7 @@ def test_without_dates_asked_for_an_api_is_asked_for_the_day_it_is_in_its_zone()
         "from_utc": "20240101T05:00-0000",
         "last": "2024-01-01T00:00:00-05:00",
         "fixed": "{x}",
+        "offset": "1%:z-05:00",
     }
     assert dict(request.headers)["X-Day"] == "001"
 
