@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from flows.api_config import ApiConfig
 from flows.documents import PayloadError
 from flows.http_collector import CollectionError, HttpCollector, Payload
-from flows.pagination import collect_pages
+from flows.pagination import collect_pages, text_body
 from flows.request_plan import PlannedCollection
 from flows.tabulation import Layout, Part, Table, tabulate
+
+# what stands for each name under `values`
+_Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,11 @@ def collect_table(
     except CollectionError as error:
         # a reply may repeat what it was asked with, and an error what the reply says
         raise CollectionError(collector.redact(str(error)), ends_api=error.ends_api) from None
-    parts = [part for _, part in collected]
     payloads = tuple(payload for payload, _ in collected)
     _refuse_what_is_partly_published(collected)
     try:
         with tabulating or nullcontext():
+            parts = [Part(text_body(collection.api, payload), labels) for payload, labels in collected]
             table = tabulate(parts, layout_of(collection.api))
     except PayloadError as error:
         where = payloads[0].source_url + (f" and its {len(payloads) - 1} other pages" if payloads[1:] else "")
@@ -80,19 +83,19 @@ def layout_of(api: ApiConfig) -> Layout:
     )
 
 
-def _refuse_what_is_partly_published(collected: Sequence[tuple[Payload, Part]]) -> None:
+def _refuse_what_is_partly_published(collected: Sequence[tuple[Payload, _Labels]]) -> None:
     """A table without what is still to come would be stored as if it were all."""
-    missing = [(payload, part) for payload, part in collected if payload.is_unpublished]
+    missing = [(payload, labels) for payload, labels in collected if payload.is_unpublished]
     if missing and len(missing) < len(collected):
-        payload, part = missing[0]
-        what = ", ".join(f"{name} {label}" for name, label in part.labels) or "a page"
+        payload, labels = missing[0]
+        what = ", ".join(f"{name} {label}" for name, label in labels) or "a page"
         raise CollectionError(
             f"HTTP 404 from {payload.source_url}: {what} is not published yet, while the rest is; "
             "nothing is stored of these dates, which the next backfill asks for again"
         )
 
 
-def _collect(collection: PlannedCollection, collector: HttpCollector) -> Iterator[tuple[Payload, Part]]:
+def _collect(collection: PlannedCollection, collector: HttpCollector) -> Iterator[tuple[Payload, _Labels]]:
     for request in collection.requests:
         for payload in collect_pages(request, collector):
-            yield payload, Part(payload.body, request.labels)
+            yield payload, request.labels

@@ -13,6 +13,8 @@ from flows.documents.json_document import body_head
 
 MemberFormat = Literal["csv", "xml", "json"]
 _READABLE = (".csv", ".xml", ".json")
+# what macOS packs beside each file, under the file's name
+_ABOUT_FILES = "__MACOSX/"
 _ENCRYPTED = 0x1
 
 
@@ -58,7 +60,7 @@ def _members(archive: zipfile.ZipFile, max_bytes: int) -> tuple[Member, ...]:
     members: list[Member] = []
     bytes_left = max_bytes
     for info in archive.infolist():
-        if not info.filename.lower().endswith(_READABLE):
+        if not info.filename.lower().endswith(_READABLE) or info.filename.startswith(_ABOUT_FILES):
             continue
         if info.flag_bits & _ENCRYPTED:
             raise PayloadError(f"the document {info.filename} of the ZIP archive is encrypted")

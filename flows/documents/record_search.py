@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from flows.documents.json_document import JsonValue
 
+_SHOWN_KEYS = 10
+
 
 def find_records(document: JsonValue) -> tuple[list[Any], tuple[str, ...]]:
     """Step through objects of a single key down to a list, or to an object that is itself the record.
@@ -63,6 +65,21 @@ def walk_to_records(document: JsonValue, keys: Sequence[str]) -> list[Any]:
     if _is_empty(value):
         return []
     return value if isinstance(value, list) else [value]
+
+
+def absent_key(document: JsonValue, keys: Sequence[str]) -> str | None:
+    """What to say where an object on the way to the records has other keys and not the one configured."""
+    value = document
+    for depth, key in enumerate(keys):
+        if not isinstance(value, dict) or not value:
+            return None
+        if key not in value:
+            there = ", ".join(show_path([name]) for name in list(value)[:_SHOWN_KEYS]) + (
+                ", …" if len(value) > _SHOWN_KEYS else ""
+            )
+            return f"no rows, since {show_path(keys[:depth])} has no key {compact_json(key)}; it has: {there}"
+        value = value[key]
+    return None
 
 
 def values_at(document: JsonValue, path: Sequence[str]) -> list[Any]:

@@ -90,7 +90,8 @@ def _attribute_fields(attributes: Mapping[str, str]) -> dict[str, Any]:
     for key, text in attributes.items():
         name = f"@{_local_name(key)}"
         # of two namespaces' attributes of one name, the second keeps its namespace
-        fields[f"@{key.removeprefix('{')}" if name in fields else name] = text
+        whole = key.removeprefix("{").replace(_SEPARATOR, ":")
+        fields[f"@{whole}" if name in fields else name] = text
     return fields
 
 

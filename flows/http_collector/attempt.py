@@ -45,11 +45,13 @@ class Reply:
         body: The bytes, decompressed; none where the API says that it has no data.
         next_url: Where the HTTP Link header says that the next page is.
         is_unpublished: It is a 404, which for dates so young means that their data is still to come.
+        charset: Of the body, by its Content-Type.
     """
 
     body: bytes = field(repr=False)
     next_url: str | None = None
     is_unpublished: bool = False
+    charset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Attempt:
             body = self._read(response, deadline)
             meaning = meaning_of(api, response.status_code, body)
             if meaning is None:
-                return Reply(body, _next_url(url, response))
+                return Reply(body, _next_url(url, response), charset=response.charset_encoding)
             if meaning.is_empty:
                 return Reply(b"")
             raise self._failure(": ".join(filter(None, ("answers with an error", meaning.words))))

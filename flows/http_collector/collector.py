@@ -41,6 +41,7 @@ class Payload:
         collected_at: When the reply was complete (UTC).
         next_url: Where the HTTP Link header says that the next page is.
         is_unpublished: It is a 404, which for dates so young means that their data is still to come.
+        charset: Of the body, by its Content-Type.
     """
 
     body: bytes = field(repr=False)
@@ -48,6 +49,7 @@ class Payload:
     collected_at: datetime
     next_url: str | None = None
     is_unpublished: bool = False
+    charset: str | None = None
 
 
 class HttpCollector:
@@ -136,7 +138,8 @@ class HttpCollector:
             gives_up = host.is_down if error.is_silent else host.is_hopeless
             ends_api = error.is_refusal or gives_up
             raise CollectionError(self.redact(error.reason) + tried, ends_api=ends_api) from None
-        return Payload(reply.body, shown_url, datetime.now(UTC), reply.next_url, reply.is_unpublished)
+        now = datetime.now(UTC)
+        return Payload(reply.body, shown_url, now, reply.next_url, reply.is_unpublished, reply.charset)
 
     def _send(self, request: CollectionRequest, shown_url: str, host: HostLimit) -> Reply:
         api, key, made = request.api, _key(request), self._attempts[_identity(request)]

@@ -11,6 +11,7 @@ from flows.api_config import ApiConfig, OffsetPagination, PagePagination
 from flows.documents import (
     JsonValue,
     PayloadError,
+    as_utf8,
     decode_json,
     decode_xml,
     find_records,
@@ -61,7 +62,7 @@ def read_page(api: ApiConfig, payload: Payload, last: Page | None) -> Page:
     rows_at = last.rows_at if last else None
     is_spent = False
     try:
-        rows, document = _content(api, payload.body)
+        rows, document = _content(api, text_body(api, payload))
         if not (api.records or api.rows_from or api.columnar) and _is_an_object(rows):
             around = rows
             rows_at = rows_at or _rows_in(api, rows[0])
@@ -86,6 +87,15 @@ def _content(api: ApiConfig, body: bytes) -> tuple[Sequence[Any], JsonValue]:
     if records is not None:
         return walk_to_records(document, records), document
     return find_records(document)[0], document
+
+
+def text_body(api: ApiConfig, payload: Payload) -> bytes:
+    """The body of a payload as its format is read: JSON and CSV in UTF-8; XML and archives say it themselves.
+
+    Raises:
+        PayloadError: Where it is not in the charset that it is said to be in.
+    """
+    return as_utf8(payload.body, payload.charset) if api.format in {"json", "csv"} else payload.body
 
 
 def _is_an_object(rows: Sequence[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,6 +11,7 @@ from flows.documents.archive import MemberFormat, archive_members
 from flows.documents.csv_document import read_csv_rows
 from flows.documents.errors import PayloadError, show_path
 from flows.documents.json_document import decode_json
+from flows.documents.record_search import absent_key
 from flows.documents.xml_document import decode_xml
 from flows.tabulation.column_types import MAX_EXACT_INTEGER
 from flows.tabulation.cut_columns import tabulate_cut_lists, tabulate_cut_rows
@@ -31,7 +33,7 @@ from flows.tabulation.record_tabulation import (
 )
 from flows.tabulation.stencilled_records import tabulate_stencilled_records
 from flows.tabulation.stencilled_xml import tabulate_stencilled_xml
-from flows.tabulation.table import Layout, Part, Table
+from flows.tabulation.table import Finding, Layout, Part, Table
 from flows.tabulation.uniform_records import tabulate_uniform_records
 
 if TYPE_CHECKING:
@@ -76,6 +78,18 @@ def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
         PayloadError: When a payload is not what its format says, has no records where they are said to
             be, or `explode` names lists side by side.
     """
+    table = _tabulate(parts, layout)
+    path = layout.records or layout.rows_from or layout.columnar
+    if table.frame.height or path is None or layout.format not in {"json", "xml"}:
+        return table
+    decode = _decoder(layout)
+    absent = next(filter(None, (absent_key(decode(part.body), path) for part in parts)), None)
+    if absent is None:
+        return table
+    return replace(table, findings=(*table.findings, Finding("warning", "path-not-found", absent)))
+
+
+def _tabulate(parts: Sequence[Part], layout: Layout) -> Table:
     if layout.format == "zip":
         return _tabulate_archives(parts, layout)
     if layout.format == "csv":
@@ -110,7 +124,7 @@ def _tabulate_trees(parts: Sequence[Part], layout: Layout) -> Table:
         quick = _tabulate_quickly(parts, lambda body: tabulate_stencilled_xml(body, layout.records))
         if quick is not None:
             return quick
-    decode: Callable[[bytes], JsonValue] = decode_xml if layout.format == "xml" else decode_json
+    decode = _decoder(layout)
     found = [records_in(decode(part.body), layout.records) for part in parts]
     path = next((path for rows, path in found if rows), found[0][1] if found else ())
     records = tabulate_records([rows for rows, _ in found], show_path(path), chain)
@@ -119,6 +133,10 @@ def _tabulate_trees(parts: Sequence[Part], layout: Layout) -> Table:
         as_text = Table(table.frame, table.records_at, table.findings, is_all_text=True)
         records = RecordsTable(as_text, records.heights)
     return _labelled(records, parts)
+
+
+def _decoder(layout: Layout) -> Callable[[bytes], JsonValue]:
+    return decode_xml if layout.format == "xml" else decode_json
 
 
 def _tabulate_alike(body: bytes, layout: Layout) -> QuickTable | None:

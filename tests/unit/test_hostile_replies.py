@@ -335,3 +335,33 @@ def test_what_the_provider_says_stands_beside_what_to_do(isone: IsoneSandbox, co
     reason = failure_of(isone.api("x", RESOURCE))
     assert '{"message": "your key expired on 1 May"}; ' in reason
     assert "check" in reason
+
+
+@pytest.mark.parametrize(
+    ("charset", "encoding", "text"),
+    [
+        ("ISO-8859-1", "latin-1", "n\nMünchen\n"),
+        ("windows-1252", "cp1252", "n\n€\n"),
+        ("utf-16", "utf-16", "n\nMünchen\n"),
+        ("utf-16le", "utf-16le", "n\nabc\n"),
+        # what is UTF-8 stays so, whatever a server's own charset is
+        ("ISO-8859-1", "utf-8", "n\nMünchen\n"),
+        ("nonsense", "utf-8", "n\nMünchen\n"),
+    ],
+)
+def test_a_charset_is_that_of_the_content_type(
+    isone: IsoneSandbox, charset: str, encoding: str, text: str
+) -> None:
+    headers = {"content-type": f"text/csv; charset={charset}"}
+    isone.faults.add("*", Fault(body=text.encode(encoding), headers=headers))
+    found = collect_whole(isone.api("x", RESOURCE, format="csv"))
+    assert found.table.frame["n"].to_list() == [text.split("\n")[1]]
+    # raw stays as it came
+    assert found.payloads[0].body == text.encode(encoding)
+
+
+def test_what_is_not_in_its_charset_is_refused(isone: IsoneSandbox) -> None:
+    headers = {"content-type": "application/json; charset=utf-16"}
+    isone.faults.add("*", Fault(body=b"[1]", headers=headers))
+    with pytest.raises(PayloadError, match="neither UTF-8 nor utf-16, as its Content-Type says"):
+        collect_whole(isone.api("x", RESOURCE))

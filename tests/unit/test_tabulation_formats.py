@@ -42,6 +42,29 @@ def zipped(**members: bytes) -> bytes:
     return archive.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("layout", "body", "said"),
+    [
+        ({"records": ["response", "dta"]}, '{"response": {"total": 2, "data": [1, 2]}}', "total, data"),
+        ({"records": ["a"], "format": "xml"}, "<b><c>1</c><d>2</d></b>", "it has: b"),
+        ({"columnar": ["hourl"]}, '{"latitude": 1, "hourly": {"time": ["1"]}}', "latitude, hourly"),
+        ({"columns_from": ["f"], "rows_from": ["dat"]}, '{"f": ["x"], "data": [[1]]}', "f, data"),
+    ],
+    ids=["records", "xml", "columnar", "rows_from"],
+)
+def test_a_path_to_nothing_is_told_with_what_is_there(layout: dict[str, Any], body: str, said: str) -> None:
+    table = table_of(body, **layout)
+    assert table.frame.height == 0
+    (finding,) = table.findings
+    assert finding.code == "path-not-found"
+    assert said in finding.message
+
+
+@pytest.mark.parametrize("body", ["", '""', "{}", '{"a": ""}', '{"a": {"b": []}}', '{"a": null}', "[]"])
+def test_rows_that_are_not_there_are_no_finding(body: str) -> None:
+    assert table_of(body, records=["a", "b"]).findings == ()
+
+
 class TestCsv:
     def test_cells_are_the_sources_text_and_an_empty_cell_is_null(self) -> None:
         body = 'Time Stamp,PTID,LBMP\n01/01/2024 00:00,007,12.50\n"01/01/2024, late",,"-1e3"\n'
@@ -186,6 +209,12 @@ class TestArchives:
     def test_all_documents_become_one_table(self) -> None:
         body = zipped(a__1_csv=b"t,v\n1,2\n", readme_txt=b"hello", a__2_CSV=b"t,w\n3,4\n")
         assert columns_of(body, format="zip") == {"t": ["1", "3"], "v": ["2", None], "w": [None, "4"]}
+
+    def test_what_a_mac_packs_beside_the_files_is_left_out(self) -> None:
+        body = zipped(a_csv=b"t\n1\n")
+        with zipfile.ZipFile(packed := io.BytesIO(body), "a") as archive:
+            archive.writestr("__MACOSX/._a.csv", b"\x00\x05\x16\x07\xff")
+        assert columns_of(packed.getvalue(), format="zip") == {"t": ["1"]}
 
     def test_xml_in_an_archive(self) -> None:
         body = zipped(a_xml=b"<r><n>1</n><m>2</m></r>")
