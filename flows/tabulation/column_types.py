@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 MAX_EXACT_INTEGER = 2**53
 """Up to here every integer is a double of its own."""
 MAX_INTEGER = 2**63 - 1
-MAX_SIGNIFICANT_DIGITS = 17
-"""As many as a double can need; a number written with more may be more than a double holds."""
+SURE_SIGNIFICANT_DIGITS = 15
+"""A double of the ordinary range gives so many back as they were written."""
 
-# 2**53 + 1 has 16 digits
-_SHORTEST_IN_DOUBT = 16
+_SHORTEST_IN_DOUBT = SURE_SIGNIFICANT_DIGITS + 1
+_SMALLEST_OF_ORDINARY_RANGE = 2.3e-308
 _INT64_LONGEST_TEXT = 20
 
 
@@ -30,8 +30,8 @@ def typed_series(name: str, values: Sequence[str | int | bool | None]) -> pl.Ser
 
     Integers are Int64; with decimals among them Float64; all true/false Boolean. Everything else is
     String, each value as written in the source: texts (never parsed), mixtures, integers beyond 64
-    bits, integers beyond 2**53 among decimals, decimals of more than 17 significant digits (zeros
-    at either end not counted) that are not exactly a double, or beyond the range of one.
+    bits, integers beyond 2**53 among decimals, and decimals that a double does not give back: such as
+    12345678901234.567, of which it would make 12345678901234.566, or what is beyond its range.
     """
     kinds = set(map(type, values)) - {NoneType}
     if kinds == {int}:
@@ -85,7 +85,7 @@ def _decimal_series(name: str, values: Sequence[str | bool | None]) -> pl.Series
         if not isinstance(text, str):
             return None
         number = float(text)
-        if len(text) >= _SHORTEST_IN_DOUBT or number == 0.0:
+        if len(text) >= _SHORTEST_IN_DOUBT or abs(number) < _SMALLEST_OF_ORDINARY_RANGE:
             if not _is_held_by_double(text, number):
                 return None
             # an integer has no negative zero
@@ -105,6 +105,12 @@ def _is_held_by_double(text: str, number: float) -> bool:
     digits = mantissa.replace("-", "").replace(".", "").strip("0")
     if number == 0.0:
         return not digits
-    if len(digits) <= MAX_SIGNIFICANT_DIGITS:
+    if len(digits) <= SURE_SIGNIFICANT_DIGITS and abs(number) >= _SMALLEST_OF_ORDINARY_RANGE:
         return True
-    return Decimal(text) == Decimal(number)
+    return gives_back(text, number)
+
+
+def gives_back(text: str, number: float) -> bool:
+    """Whether a double is written with the value that it was read from."""
+    written = repr(number)
+    return written == text or Decimal(written) == Decimal(text)

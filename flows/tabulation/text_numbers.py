@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import polars as pl
 
+from flows.tabulation.column_types import SURE_SIGNIFICANT_DIGITS, gives_back
+
 # no leading zeros: 007 is a name, not a number
 _INTEGER = r"^-?(?:0|[1-9][0-9]*)$"
 _DECIMAL = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
-_MAX_SIGNIFICANT_DIGITS = 17
+# whose exponent may be beyond the range in which a double gives all digits back
+_FAR_EXPONENT = r"[eE]-?[0-9]{3}"
 
 
 def read_numbers(frame: pl.DataFrame) -> pl.DataFrame:
     """Columns of text in which every value is a number of the same kind become Int64 or Float64.
 
     A column stays text where it has no value, a number with a leading zero, an integer beyond 64 bits,
-    or a decimal with more digits than a double holds.
+    or a decimal that a double does not give back as it was written.
     """
     return frame.with_columns([_typed(series) for series in frame.get_columns() if series.dtype == pl.String])
 
@@ -30,5 +33,9 @@ def _typed(series: pl.Series) -> pl.Series:
         return series
     digits = values.str.replace(r"[eE].*$", "").str.replace_all(r"[-.]", "").str.strip_chars("0")
     numbers = series.cast(pl.Float64, strict=False)
-    is_exact = (digits.str.len_bytes() <= _MAX_SIGNIFICANT_DIGITS).all() and numbers.is_finite().all()
-    return numbers if is_exact and numbers.null_count() == series.null_count() else series
+    if numbers.null_count() != series.null_count() or not numbers.is_finite().all():
+        return series
+    in_doubt = values.filter(
+        (digits.str.len_bytes() > SURE_SIGNIFICANT_DIGITS) | values.str.contains(_FAR_EXPONENT)
+    )
+    return numbers if all(gives_back(text, float(text)) for text in in_doubt) else series

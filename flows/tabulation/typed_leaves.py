@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.tabulation.column_types import MAX_EXACT_INTEGER, MAX_SIGNIFICANT_DIGITS
+from flows.tabulation.column_types import MAX_EXACT_INTEGER, SURE_SIGNIFICANT_DIGITS, gives_back
 from flows.tabulation.kept_lists import keep_lists
 from flows.tabulation.record_shapes import Missing
 
@@ -27,7 +27,9 @@ _NUMBER_PICTURE = bytes(
     else ord(" ")
     for byte in range(256)
 )
-_LONG_DIGITS = re.compile(rb"[0-9.]{%d,}" % (MAX_SIGNIFICANT_DIGITS + 1))
+_LONG_DIGITS = re.compile(rb"[0-9.]{%d,}[eE]?" % (SURE_SIGNIFICANT_DIGITS + 1))
+_ONE_DECIMAL = re.compile(rb"[0-9]+\.[0-9]+")
+_MAX_INTEGER_DIGITS = 17
 _MAX_DIGITS = 100
 MAX_NUMBER_LENGTH = 2 * _MAX_DIGITS + len("-e-")
 """Of numbers that are known to fit doubles: no mantissa and no exponent has more than 100 digits."""
@@ -74,12 +76,20 @@ def numbers_fit_doubles(body: bytes) -> bool:
     picture = body.translate(_NUMBER_PICTURE)
     if b"e-000" in picture:
         return False
-    if b"0" * (MAX_SIGNIFICANT_DIGITS + 1) not in picture:
+    if b"0" * (SURE_SIGNIFICANT_DIGITS + 1) not in picture:
         return True
-    return all(
-        len(digits) <= _MAX_DIGITS and len(digits.replace(b".", b"").strip(b"0")) <= MAX_SIGNIFICANT_DIGITS
-        for digits in _LONG_DIGITS.findall(body)
-    )
+    return all(map(_fits_double, _LONG_DIGITS.findall(body)))
+
+
+def _fits_double(written: bytes) -> bool:
+    digits = len(written.replace(b".", b"").strip(b"0"))
+    if len(written) > _MAX_DIGITS or digits <= SURE_SIGNIFICANT_DIGITS:
+        return len(written) <= _MAX_DIGITS
+    if _ONE_DECIMAL.fullmatch(written):
+        text = written.decode()
+        return gives_back(text, float(text))
+    # what becomes of integers their column tells
+    return digits <= _MAX_INTEGER_DIGITS and not written.endswith((b"e", b"E"))
 
 
 def _typed_series(kinds: frozenset[type], values: list[Any]) -> pl.Series | None:

@@ -76,6 +76,13 @@ class TestCsv:
         }
         assert csv_bytes(table.frame).decode() == body.replace('"-1e3"', "-1e3")
 
+    @pytest.mark.parametrize(
+        "cells", [["12345678901234.567"], ["9007199254740993", "0.5"], ["4.9e-324"], ["1e-310", "1e400"]]
+    )
+    def test_a_number_that_a_double_would_change_stays_text(self, cells: list[str]) -> None:
+        typed = table_of("\n".join(["n", *cells, ""]), format="csv").typed()
+        assert typed["n"].to_list() == cells
+
     def test_numbers_are_numbers_where_types_are_kept(self) -> None:
         body = "id,count,price,code,big,mixed,none\n1,-5,12.50,007,9223372036854775808,1,\n2,0,-0.25,1,1,x,\n"
         typed = table_of(body, format="csv").typed()

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.documents import PayloadError, decode_json
+from flows.tabulation import Layout, Part, tabulate
 from flows.tabulation.plain_records import plain_columns
 from flows.tabulation.record_columns import write_columns
 from flows.tabulation.record_paths import survey_records
@@ -209,7 +210,19 @@ def test_the_quick_way_is_taken_by_plain_records(records: list[dict[str, Any]]) 
 
 
 @pytest.mark.parametrize(
-    "last", ["-0", "-0.0", "-0e5", "9007199254740993", "1e-400", "12345678901234567.891"]
+    "last",
+    [
+        "-0",
+        "-0.0",
+        "-0e5",
+        "9007199254740993",
+        "9007199254740993.0",
+        "1e-400",
+        "4.9e-324",
+        "12345678901234.567",
+        "12345678901234567.891",
+        "1.2345678901234567e3",
+    ],
 )
 def test_numbers_a_double_would_change_leave_the_quick_way(last: str) -> None:
     body = ('[{"n": 0.5}, ' + f'{{"n": {last}}}]').encode()
@@ -243,3 +256,22 @@ def test_flat_records_taken_column_by_column_are_those_written_row_by_row(record
 @given(records=st.lists(ALIKE, min_size=1, max_size=5))
 def test_records_that_lack_keys_can_be_taken_column_by_column(records: list[Any]) -> None:
     assert plain_columns(decode_json(json.dumps(records).encode())) is not None  # type: ignore[arg-type]
+
+
+DECIMALS = st.one_of(
+    st.decimals(allow_nan=False, allow_infinity=False, places=3).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.from_regex(r"\A-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?\Z"),
+)
+
+
+@given(written=st.lists(DECIMALS, min_size=1, max_size=5), filler=st.sampled_from([0, 4000]))
+def test_any_number_keeps_its_value(written: list[str], filler: int) -> None:
+    body = "[" + ",".join(f'{{"n": {text}}}' for text in written + ["0.5"] * filler) + "]"
+    found = tabulate([Part(body.encode())], Layout()).frame["n"].to_list()[: len(written)]
+    for text, value in zip(written, found, strict=True):
+        assert Decimal(repr(value) if isinstance(value, float) else value) == Decimal(text)
+    cells = "\n".join(["n", *written, ""]).encode()
+    typed = tabulate([Part(cells)], Layout("csv")).typed()["n"].to_list()
+    for text, value in zip(written, typed, strict=True):
+        assert Decimal(repr(value) if isinstance(value, float) else value) == Decimal(text)
