@@ -200,11 +200,14 @@ def drain(
     with refusing_wrong_configuration():
         report = pipeline_for(None, bucket, profile, region).drain_spool()
     if as_json:
-        print_json({"stored": report.stored_uris, "problems": report.problems})
+        superseded = report.superseded_uris
+        print_json({"stored": report.stored_uris, "superseded": superseded, "problems": report.problems})
     else:
         for uri in report.stored_uris:
             typer.echo(f"uploaded {uri}")
-        if not (report.stored_uris or report.problems):
+        for uri in report.superseded_uris:
+            typer.echo(f"not uploaded, since what is there was collected later: {uri}")
+        if not (report.stored_uris or report.superseded_uris or report.problems):
             typer.echo("the spool is empty")
         say(report.problems)
     raise typer.Exit(EXIT_FAILED if report.problems else 0)

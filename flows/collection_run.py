@@ -187,7 +187,7 @@ class PipelineRun:
 
     def _discard(self, collected: CollectedApi) -> None:
         for storable in collected.storables:
-            self.spool.discard(storable, self.store.bucket)
+            self.spool.discard(storable, self.store.bucket, self.store.bucket_folder)
 
     def _keep(self, identity: tuple[str, str], collected: CollectedApi) -> KeptObjects:
         """Keep the objects of an API in the spool, as many as it takes.
@@ -196,7 +196,7 @@ class PipelineRun:
         """
         with self._lock:
             self._kept.add(identity)
-        return self.spool.keep_all(collected.storables, self.store.bucket)
+        return self.spool.keep_all(collected.storables, self.store.bucket, self.store.bucket_folder)
 
     def _keep_if_possible(self, identity: tuple[str, str], collected: CollectedApi) -> None:
         kept = self._keep(identity, collected) if collected.storables else None

@@ -155,6 +155,8 @@ def _drain_spool(prepared: PreparedRun) -> None:
     report = prepared.spool.drain(prepared.store)
     for uri in report.stored_uris:
         logger.info("uploaded from the spool: %s", uri)
+    for uri in report.superseded_uris:
+        logger.info("not uploaded from the spool, since what is there was collected later: %s", uri)
     for problem in report.problems:
         logger.warning("still in the spool: %s", problem)
 

@@ -80,6 +80,12 @@ def print_status(status: PipelineStatus, console: Console | None = None) -> None
         name = escape(api["api_name"]) + ("" if api["enabled"] else " (disabled)")
         console.print(f"{name}: {escape(_newest_object(api))}", highlight=False, soft_wrap=True)
     spool = status["spool"]
+    if spool["unreadable"]:
+        console.print(
+            f"[red]damaged in the spool[/]: {spool['unreadable']}; `energy-pipeline drain` names them",
+            highlight=False,
+            soft_wrap=True,
+        )
     if spool["objects"]:
         console.print(
             f"[yellow]waiting in the spool[/]: {spool['objects']} objects, {spool['bytes']:,} bytes, since "

@@ -12,6 +12,7 @@ from flows.documents.json_document import body_head, decode_utf8
 # the module's own limit, 128 kB, is less than some sources put into a cell
 _MAX_CELL = 2**31 - 1
 _NOT_CSV = {"<": "XML", "{": "JSON"}
+_JSON_LIST = re.compile(r'\[\s*[\[{"]')
 
 
 def read_csv_rows(body: bytes, skip_rows: int = 0) -> tuple[list[str], list[list[str]]]:
@@ -55,7 +56,7 @@ def read_csv_rows(body: bytes, skip_rows: int = 0) -> tuple[list[str], list[list
 
 def _refuse_other_formats(text: str) -> None:
     start = text.lstrip()[:2000]
-    kind = _NOT_CSV.get(start[:1])
+    kind = "JSON" if _JSON_LIST.match(start) else _NOT_CSV.get(start[:1])
     if kind == "XML" and re.search(r"<(!doctype\s+)?html", start, re.IGNORECASE):
         kind = "HTML"
     if kind:

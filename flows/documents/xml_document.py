@@ -31,7 +31,7 @@ class _Element:
     def value(self) -> Any:
         text = "".join(self.text)
         if not self.fields:
-            return text
+            return _value_of_text(text)
         if text.strip():
             self.fields["$"] = text.strip() if self.has_children else text
         return self.fields
@@ -41,8 +41,8 @@ def decode_xml(body: bytes) -> JsonValue:
     """Decode a document: `{root: …}`; an empty body is `None`.
 
     Names lose their namespaces. An attribute `x` is `"@x"`; an element with text alone is that text,
-    exactly as written; the text of one with attributes or children is `"$"`; siblings of one name are
-    a list. Every value is text.
+    exactly as written, but for white space of several lines alone, which is `""`; the text of one with
+    attributes or children is `"$"`; siblings of one name are a list. Every value is text.
 
     Raises:
         PayloadError: For anything that is not XML (with line and column), a document type definition
@@ -64,13 +64,13 @@ def _value_of(element: ET.Element, depth: int) -> Any:
         raise _TooDeepError
     # `keys` rather than `attrib`, which would make a dictionary for every element
     if not len(element) and not element.keys():
-        return element.text or ""
+        return _value_of_text(element.text)
     fields = _attribute_fields(element.attrib)
     texts = [element.text]
     for child in element:
         # most elements are leaves, which are spared a call
         is_leaf = not (len(child) or child.keys())
-        value = child.text or "" if is_leaf else _value_of(child, depth + 1)
+        value = _value_of_text(child.text) if is_leaf else _value_of(child, depth + 1)
         tag = child.tag
         name = _local_name(tag) if _SEPARATOR in tag else tag
         if name in fields:
@@ -83,6 +83,13 @@ def _value_of(element: ET.Element, depth: int) -> Any:
     if text.strip():
         fields["$"] = text.strip() if len(element) else text
     return fields
+
+
+def _value_of_text(text: str | None) -> str:
+    if not text:
+        return ""
+    # how an element that holds nothing is indented
+    return "" if text.isspace() and "\n" in text else text
 
 
 def _attribute_fields(attributes: Mapping[str, str]) -> dict[str, Any]:

@@ -7,14 +7,16 @@ from flows.object_store.listing import ListedObject
 from flows.object_store.objects import (
     CSV_CONTENT_TYPE,
     StorableObject,
+    StoredObject,
     csv_bytes,
     object_key,
     object_metadata,
     parquet_bytes,
     run_stamp,
 )
-from flows.object_store.spool import DrainReport, KeptObjects, Spool, SpoolError, SpoolState
-from flows.object_store.store import ObjectStore, StoredObject
+from flows.object_store.spool import Spool
+from flows.object_store.spool_reports import DrainReport, KeptObjects, SpoolError, SpoolState
+from flows.object_store.store import ObjectStore
 
 __all__ = [
     "CSV_CONTENT_TYPE",

@@ -42,7 +42,9 @@ def newest_object(
     """
     # another API of the same folder may have a prefix that begins like this one
     own_name = re.compile(
-        re.escape(prefix) + r"([0-9]{4,}(?:_[0-9]{6}(?![0-9]))?)(?:_[0-9]+)*\." + (extension or "[a-z]+")
+        re.escape(prefix)
+        + r"([0-9]{4,}(?:_[0-9]{6}(?![0-9]))?)(?:_[0-9]+)*\."
+        + (extension or r"[a-z]+(?:\.[a-z]+)?")
     )
 
     def newest_of(dates: str, after: str = "") -> ListedObject | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,6 +45,25 @@ class StorableObject:
     def is_dated(self) -> bool:
         """Whether it is named by its data's date, and takes the place of what was stored of that date."""
         return WINDOW_END in self.metadata
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object in the bucket.
+
+    Attributes:
+        key: Its whole key, the block's bucket folder included.
+        uri: `s3://bucket/key`.
+        size: Bytes.
+        already_there: The same content stood under this key before.
+        is_late: What stands under this key was collected later, and stays.
+    """
+
+    key: str
+    uri: str
+    size: int
+    already_there: bool
+    is_late: bool = False
 
 
 def csv_bytes(frame: pl.DataFrame) -> bytes:
@@ -86,8 +105,10 @@ def object_key(output_folder: str, csv_prefix: str, stamp: str, extension: str =
 
 
 def numbered_key(key: str, number: int) -> str:
-    """The key for the next object of the same name: `…_2.csv`, `…_3.csv`."""
+    """The key for the next object of the same name: `…_2.csv`, `…_3.csv`, `…_2.raw.json`."""
     stem, _, extension = key.rpartition(".")
+    if stem.endswith(".raw"):
+        stem, extension = stem.removesuffix(".raw"), f"raw.{extension}"
     return f"{stem}_{number}.{extension}"
 
 
@@ -128,4 +149,10 @@ def object_metadata(
 def _ascii(text: str, safe: str = "") -> str:
     # a URL holds its own percent-encoding, which must not be encoded again
     encoded = quote(text.strip(), safe=" !\"#$&'()*+,-./:;<=>?@[]^_`{|}~" + safe)
-    return encoded if len(encoded) <= _MAX_TEXT else encoded[: _MAX_TEXT - 3] + "..."
+    if len(encoded) <= _MAX_TEXT:
+        return encoded
+    cut = re.sub(r"%[0-9A-F]?$", "", encoded[: _MAX_TEXT - 3])
+    # not amid a character either
+    while "�" in unquote(cut):
+        cut = cut[:-3]
+    return cut + "..."

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypedDict
 
 from flows.object_store.dated_objects import named_by_its_run
 from flows.object_store.errors import StorageError
@@ -24,49 +21,12 @@ from flows.object_store.spool_files import (
     remove,
     remove_left_behind,
     short_name,
+    unreadable_entries,
     write_whole,
+    written_entry,
 )
+from flows.object_store.spool_reports import DrainReport, KeptObjects, SpoolError, SpoolState
 from flows.object_store.store import ObjectStore
-
-
-class SpoolError(Exception):
-    """Data could not be kept in the spool; the message says why, in one line."""
-
-
-class SpoolState(TypedDict):
-    """What waits in the spool: objects, the bytes of all its files, and when the oldest came (UTC)."""
-
-    objects: int
-    bytes: int
-    oldest: str | None
-
-
-@dataclass(frozen=True)
-class DrainReport:
-    """What became of the spool's objects.
-
-    Attributes:
-        stored_uris: Those that are in the bucket now, and no longer in the spool.
-        problems: Why the others are still there, a line each.
-    """
-
-    stored_uris: tuple[str, ...]
-    problems: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class KeptObjects:
-    """What the spool has taken of the objects of one API.
-
-    Attributes:
-        files: The bytes of those that it keeps.
-        told: Where they are, or why they are not, for the reader.
-        refusal: Why it does not keep all of them; None where it does.
-    """
-
-    files: tuple[Path, ...]
-    told: str
-    refusal: str | None
 
 
 class Spool:
@@ -86,8 +46,13 @@ class Spool:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
 
-    def keep(self, storable: StorableObject, bucket: str) -> Path:
+    def keep(self, storable: StorableObject, bucket: str, bucket_folder: str = "") -> Path:
         """Keep an object, whole and on disk, once however often it is given.
+
+        Args:
+            storable: The object.
+            bucket: Where it is to go.
+            bucket_folder: Of the block it is for, to which its key is relative.
 
         Returns:
             The file with its bytes.
@@ -95,7 +60,7 @@ class Spool:
         Raises:
             SpoolError: Where it would take the spool over its bound, or cannot be written.
         """
-        body_file, digest = self._body_file(storable, bucket)
+        body_file, digest = self._body_file(storable, bucket, bucket_folder)
         entry = SpoolEntry(
             body_file,
             bucket,
@@ -104,21 +69,24 @@ class Spool:
             dict(storable.metadata),
             digest,
             datetime.now(UTC).isoformat(timespec="seconds"),
+            bucket_folder,
         )
         # one at a time, so that the bound holds
         with self._lock:
-            if not entry_file(body_file).exists():
+            if read_entry(entry_file(body_file)) is None or not _holds(body_file, storable.body):
                 self._check_room(len(storable.body))
                 self._write(entry, storable.body)
         return body_file
 
-    def keep_all(self, storables: Sequence[StorableObject], bucket: str) -> KeptObjects:
+    def keep_all(
+        self, storables: Sequence[StorableObject], bucket: str, bucket_folder: str = ""
+    ) -> KeptObjects:
         """Keep as many of these objects as the spool takes; never raises for those it does not."""
         files: list[Path] = []
         refusal: str | None = None
         for storable in storables:
             try:
-                files.append(self.keep(storable, bucket))
+                files.append(self.keep(storable, bucket, bucket_folder))
             except SpoolError as error:
                 refusal = str(error)
         if refusal is None:
@@ -132,9 +100,9 @@ class Spool:
             told = f"the data is lost: {refusal}"
         return KeptObjects(tuple(files), told, refusal)
 
-    def discard(self, storable: StorableObject, bucket: str) -> None:
+    def discard(self, storable: StorableObject, bucket: str, bucket_folder: str = "") -> None:
         """Remove an object that is stored after all; does nothing where it is not kept, or cannot go."""
-        body_file, _ = self._body_file(storable, bucket)
+        body_file, _ = self._body_file(storable, bucket, bucket_folder)
         # not between the two files of one that is being kept; one that stays is found there when drained
         with self._lock, contextlib.suppress(OSError):
             remove(body_file)
@@ -148,7 +116,12 @@ class Spool:
         """How much waits."""
         entries = self.entries()
         oldest = entries[0].spooled_at if entries else None
-        return SpoolState(objects=len(entries), bytes=self._size(), oldest=oldest)
+        return SpoolState(
+            objects=len(entries),
+            bytes=self._size(),
+            oldest=oldest,
+            unreadable=len(unreadable_entries(self.folder)),
+        )
 
     def drain(self, store: ObjectStore) -> DrainReport:
         """Upload what waits for the store's bucket, and remove each object once it is there.
@@ -158,12 +131,17 @@ class Spool:
         """
         remove_left_behind(self.folder, time.time())
         stored: list[str] = []
-        problems: list[str] = []
+        superseded: list[str] = []
+        problems = [
+            f"{file} is not as it was written: it is left for you to look at, or to remove"
+            for file in unreadable_entries(self.folder)
+        ]
         entries = self.entries()
         for number, entry in enumerate(entries, 1):
             try:
                 waiting = _storable_in(store.bucket, entry)
-                there = store.store(named_by_its_run(waiting, datetime.now(UTC)))
+                place = store if entry.bucket_folder is None else store.in_folder(entry.bucket_folder)
+                there = place.store(named_by_its_run(waiting, datetime.now(UTC)))
             except SpoolError as error:
                 # what is no longer there another process has drained
                 if entry_file(entry.body_file).exists():
@@ -175,13 +153,14 @@ class Spool:
                     problems.append(f"{len(entries) - number} further objects were not tried")
                     break
                 continue
-            stored.append(there.uri)
+            (superseded if there.is_late else stored).append(there.uri)
             remove(entry.body_file)
-        return DrainReport(tuple(stored), tuple(problems))
+        return DrainReport(tuple(stored), tuple(superseded), tuple(problems))
 
-    def _body_file(self, storable: StorableObject, bucket: str) -> tuple[Path, str]:
+    def _body_file(self, storable: StorableObject, bucket: str, bucket_folder: str) -> tuple[Path, str]:
         digest = hashlib.sha256(storable.body).hexdigest()
-        identity = hashlib.sha256("\0".join((bucket, storable.key, digest)).encode()).hexdigest()[:16]
+        place = "\0".join((bucket, bucket_folder, storable.key, digest))
+        identity = hashlib.sha256(place.encode()).hexdigest()[:16]
         return self.folder / f"{identity}-{short_name(storable.key)}", digest
 
     def _check_room(self, more_bytes: int) -> None:
@@ -203,13 +182,11 @@ class Spool:
         return sizes
 
     def _write(self, entry: SpoolEntry, body: bytes) -> None:
-        described: dict[str, Any] = asdict(entry)
-        described["body_file"] = entry.body_file.name
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(entry.body_file, body)
             try:
-                write_whole(entry_file(entry.body_file), json.dumps(described, indent=2).encode())
+                write_whole(entry_file(entry.body_file), written_entry(entry))
             except BaseException:
                 entry.body_file.unlink(missing_ok=True)
                 raise
@@ -217,16 +194,26 @@ class Spool:
             raise SpoolError(f"the spool {self.folder} cannot be written: {error.strerror}") from None
 
 
+def _holds(file: Path, content: bytes) -> bool:
+    try:
+        return file.read_bytes() == content
+    except OSError:
+        return False
+
+
 def _storable_in(bucket: str, entry: SpoolEntry) -> StorableObject:
     if entry.bucket != bucket:
         raise SpoolError(
             f"{entry.body_file} waits for s3://{entry.bucket}, and this is s3://{bucket}: "
-            f"`energy-pipeline drain --bucket {entry.bucket}` uploads it"
+            f"`energy-pipeline drain --bucket {entry.bucket}` uploads it; to give it up, remove that file "
+            "and the one beside it"
         )
     try:
         body = entry.body_file.read_bytes()
     except OSError as error:
         raise SpoolError(f"{entry.body_file} cannot be read: {error.strerror}") from None
     if hashlib.sha256(body).hexdigest() != entry.sha256:
-        raise SpoolError(f"{entry.body_file} is not as it was written: it is left for you to look at")
+        raise SpoolError(
+            f"{entry.body_file} is not as it was written: it is left for you to look at, or to remove"
+        )
     return StorableObject(entry.key, body, entry.content_type, entry.metadata)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+
+from pydantic import TypeAdapter, ValidationError
 
 ENTRY_SUFFIX = ".spooled.json"
 _DRAFT_SUFFIX = ".partial"
@@ -23,11 +24,12 @@ class SpoolEntry:
     Attributes:
         body_file: Its bytes, as they are to be stored.
         bucket: The bucket it was for.
-        key: Relative to the block's bucket folder.
+        key: Relative to the bucket folder.
         content_type: Its media type.
         metadata: Its user metadata.
         sha256: Of its bytes.
         spooled_at: When it was put here (ISO 8601, UTC).
+        bucket_folder: That of the block it was for; None for whichever uploads it.
     """
 
     body_file: Path = field(repr=False)
@@ -37,6 +39,10 @@ class SpoolEntry:
     metadata: dict[str, str]
     sha256: str
     spooled_at: str
+    bucket_folder: str | None = None
+
+
+_ENTRY = TypeAdapter(SpoolEntry)
 
 
 def entry_file(body_file: Path) -> Path:
@@ -76,14 +82,25 @@ def write_whole(file: Path, content: bytes) -> None:
         os.close(folder)
 
 
+def written_entry(entry: SpoolEntry) -> bytes:
+    """An entry as its file holds it; the folder may be moved."""
+    return _ENTRY.dump_json(replace(entry, body_file=Path(entry.body_file.name)), indent=2)
+
+
 def read_entry(file: Path) -> SpoolEntry | None:
     """The entry that a file holds; None where it holds none, or is gone."""
     try:
-        described = json.loads(file.read_text(encoding="utf-8"))
-        entry = SpoolEntry(**{**described, "body_file": file.parent / described["body_file"]})
-    except (OSError, ValueError, KeyError, TypeError):
+        found = _ENTRY.validate_json(file.read_bytes())
+    except (OSError, ValidationError):
         return None
+    entry = replace(found, body_file=file.parent / found.body_file)
     return entry if entry_file(entry.body_file) == file else None
+
+
+def unreadable_entries(folder: Path) -> list[Path]:
+    """The files of entries that are not as they were written, those of other programs left aside."""
+    own = (file for file in folder.glob(f"*{ENTRY_SUFFIX}") if _OWN_NAME.fullmatch(file.name))
+    return sorted(file for file in own if read_entry(file) is None and file.exists())
 
 
 def remove_left_behind(folder: Path, now: float) -> None:

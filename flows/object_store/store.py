@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from flows.object_store.buckets import secrets_of, static_secrets
 from flows.object_store.dated_objects import DatedObject, HeldDates, dated_objects, held_dates
 from flows.object_store.errors import StorageError, storage_error
 from flows.object_store.listing import ListedObject, newest_object
-from flows.object_store.objects import COLLECTED_AT, StorableObject, numbered_key
+from flows.object_store.objects import COLLECTED_AT, StorableObject, StoredObject, numbered_key
 from flows.object_store.uploads import is_uploaded_in_parts, upload
 
 if TYPE_CHECKING:
@@ -29,23 +29,6 @@ _CONFLICT_CODES = {"ConditionalRequestConflict", "409", "NoSuchUpload"}
 # how servers without conditional writes answer to one
 _NOT_IMPLEMENTED_CODES = {"NotImplemented", "501", "InvalidArgument", "InvalidRequest"}
 _ABSENT_CODES = {"404", "NoSuchKey", "NotFound"}
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """An object in the bucket.
-
-    Attributes:
-        key: Its whole key, the block's bucket folder included.
-        uri: `s3://bucket/key`.
-        size: Bytes.
-        already_there: The same content stood under this key before.
-    """
-
-    key: str
-    uri: str
-    size: int
-    already_there: bool
 
 
 class ObjectStore:
@@ -69,6 +52,17 @@ class ObjectStore:
                 # how botocore refuses an endpoint's URL
                 raise storage_error(error, opening, self._secrets) from None
             self._secrets += static_secrets(self._client)
+
+    @property
+    def bucket_folder(self) -> str:
+        """The block's folder, in front of all keys."""
+        return self._folder
+
+    def in_folder(self, bucket_folder: str) -> ObjectStore:
+        """This store with another folder in front of all keys."""
+        store = copy.copy(self)
+        store._folder = bucket_folder.strip("/")
+        return store
 
     def store(self, storable: StorableObject) -> StoredObject:
         """Store an object under its key, or the next free `_2`, `_3`, … where other content stands.
@@ -104,7 +98,7 @@ class ObjectStore:
             is_late = not is_new and self._was_collected_after(key, storable)
             if not (is_new or is_late):
                 self._put(key, storable, only_if_new=False)
-        return StoredObject(key, self._uri(key), len(storable.body), already_there=is_late)
+        return StoredObject(key, self._uri(key), len(storable.body), already_there=is_late, is_late=is_late)
 
     def _was_collected_after(self, key: str, storable: StorableObject) -> bool:
         there = (self._metadata_at(key) or {}).get(COLLECTED_AT, "")

@@ -14,7 +14,7 @@ from flows.tabulation.table import QuickTable
 _MIN_ROWS = 100
 """Below this, cutting out each of many columns takes longer than reading the cells."""
 _HEAD_BYTES = 1_000
-_OTHER_FORMATS = ("<", "{")
+_OTHER_FORMATS = ("<", "{", "[")
 # quotes, line breaks of other kinds, and what the reader may refuse
 _NOT_PLAIN = (b'"', b"\r", b"\x00")
 

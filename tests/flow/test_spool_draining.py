@@ -26,6 +26,7 @@ from flows.object_store import (
     StoredObject,
     uploads,
 )
+from flows.object_store.spool_files import entry_file
 from flows.request_plan import PlannedCollection, plan_collections
 from flows.run_preparation import bucket_by_name
 from flows.sandbox.s3_server import EmbeddedS3
@@ -102,7 +103,12 @@ def test_what_could_not_be_uploaded_is_kept_and_the_next_run_uploads_it_first(
         metadata = own_s3.client().head_object(Bucket=BUCKET, Key=key)["Metadata"]
         assert metadata["sha256"] == hashlib.sha256(body).hexdigest()
         assert metadata["run-id"] in {results["run_id"], again["run_id"]}
-    assert pipeline.get_pipeline_status()["spool"] == {"objects": 0, "bytes": 0, "oldest": None}
+    assert pipeline.get_pipeline_status()["spool"] == {
+        "objects": 0,
+        "bytes": 0,
+        "oldest": None,
+        "unreadable": 0,
+    }
     assert not any((tmp_path / ".energy-pipeline" / "spool").iterdir())
 
 
@@ -146,12 +152,20 @@ def test_what_is_there_already_is_not_stored_again_and_what_is_not_ours_stays(
     changed = spool.keep(StorableObject("f/changed_0001.csv", b"2\n", "text/csv", {}), bucket)
     changed.write_bytes(b"2")
     elsewhere = spool.keep(StorableObject("f/elsewhere_0001.csv", b"3\n", "text/csv", {}), "another-bucket")
+    damaged = entry_file(spool.keep(StorableObject("f/x_0001.csv", b"4\n", "text/csv", {}), bucket))
+    damaged.write_text("{")
+    # of a block with a folder of its own
+    spool.keep(StorableObject("f/in_folder_0001.csv", b"5\n", "text/csv", {}), bucket, "raw/ne")
 
     report = spool.drain(store)
-    assert report.stored_uris == (f"s3://{bucket}/f/there_0001.csv",)
-    assert sorted(problem.split()[0] for problem in report.problems) == sorted([str(changed), str(elsewhere)])
+    assert report.stored_uris == (
+        f"s3://{bucket}/raw/ne/f/in_folder_0001.csv",
+        f"s3://{bucket}/f/there_0001.csv",
+    )
+    told = sorted(problem.split()[0] for problem in report.problems)
+    assert told == sorted(map(str, [changed, elsewhere, damaged]))
     listed = embedded_s3.client().list_objects_v2(Bucket=bucket)["Contents"]
-    assert [entry["Key"] for entry in listed] == ["f/there_0001.csv"]
+    assert [entry["Key"] for entry in listed] == ["f/there_0001.csv", "raw/ne/f/in_folder_0001.csv"]
     assert spool.state()["objects"] == 2
 
 
@@ -232,10 +246,12 @@ def test_what_is_stored_just_when_the_run_is_ended_does_not_stay_in_the_spool(
             return super().store(storable)
 
     class LateSpool(Spool):
-        def keep_all(self, storables: Sequence[StorableObject], bucket: str) -> KeptObjects:
+        def keep_all(
+            self, storables: Sequence[StorableObject], bucket: str, bucket_folder: str = ""
+        ) -> KeptObjects:
             may_be_stored.set()
             storing.join(30)
-            return super().keep_all(storables, bucket)
+            return super().keep_all(storables, bucket, bucket_folder)
 
     spool = LateSpool(tmp_path / "spool", 1_000_000)
     store = WaitingStore(bucket_by_name(bucket, aws_variables(embedded_s3)))

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.object_store import csv_bytes, object_key, object_metadata, run_stamp
+from flows.object_store.objects import numbered_key
 
 # what polars can hold: any text but lone surrogates
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -29,6 +30,18 @@ def test_a_key_is_folder_prefix_and_stamp() -> None:
 def test_a_key_that_could_leave_its_folder_is_refused(folder: str, prefix: str) -> None:
     with pytest.raises(ValueError, match="the key"):
         object_key(folder, prefix, "20240101_120000")
+
+
+@pytest.mark.parametrize(
+    ("key", "second"),
+    [
+        ("a.b/c.d_1.csv", "a.b/c.d_1_2.csv"),
+        ("a/b_1.raw.json", "a/b_1_2.raw.json"),
+        ("a/b.raw_1.csv", "a/b.raw_1_2.csv"),
+    ],
+)
+def test_the_number_of_a_further_object_stands_before_its_extensions(key: str, second: str) -> None:
+    assert numbered_key(key, 2) == second
 
 
 def test_the_stamp_is_in_utc() -> None:
@@ -77,6 +90,7 @@ def test_long_metadata_is_cut_visibly() -> None:
         run_id="3543fbd8-67f5-4f46-8b18-809d04a77073",
         pipeline_version="10.20.30.dev1",
     )
+    assert set(unquote(metadata["api-name"].removesuffix("..."))) == {"é"}
     assert metadata["api-name"].endswith("...")
     assert metadata["source-url"].endswith("...")
     assert sum(len(key) + len(value) for key, value in metadata.items()) < 2048

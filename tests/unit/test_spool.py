@@ -15,7 +15,7 @@ import pytest
 
 from flows.object_store import CSV_CONTENT_TYPE, Spool, SpoolError, StorableObject, object_metadata
 from flows.object_store.dated_objects import named_by_its_run
-from flows.object_store.spool_files import remove_left_behind, write_whole
+from flows.object_store.spool_files import entry_file, remove_left_behind, write_whole
 
 
 def storable(body: bytes = b"a\n1\n", key: str = "fuel/mix_20240101_000000.csv") -> StorableObject:
@@ -119,6 +119,42 @@ def test_what_is_no_entry_is_left_alone(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.spooled.json").write_text(content)
     assert Spool(tmp_path, 1000).entries() == ()
     assert (tmp_path / "x.spooled.json").read_text() == content
+
+
+@pytest.mark.parametrize(
+    "change", [{"metadata": None}, {"key": 5}, {"metadata": {"rows": 5}}, {"spooled_at": None}, None]
+)
+def test_an_entry_that_is_damaged_is_counted_and_holds_up_no_other(
+    tmp_path: Path, change: dict[str, object] | None
+) -> None:
+    spool = Spool(tmp_path, 1_000_000)
+    damaged = entry_file(spool.keep(storable(b"a\n2\n"), "a-bucket"))
+    written = json.loads(damaged.read_text())
+    damaged.write_text(json.dumps({**written, **change}) if change else "{")
+    spool.keep(storable(), "a-bucket")
+    assert [entry.body_file.read_bytes() for entry in spool.entries()] == [b"a\n1\n"]
+    assert spool.state()["unreadable"] == 1
+    # what is in hand is written again
+    spool.keep(storable(b"a\n2\n"), "a-bucket")
+    assert (spool.state()["objects"], spool.state()["unreadable"]) == (2, 0)
+
+
+def test_bytes_that_are_damaged_are_written_again(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1_000_000)
+    spool.keep(storable(), "a-bucket").write_bytes(b"torn")
+    assert spool.keep(storable(), "a-bucket").read_bytes() == b"a\n1\n"
+    spool.keep(storable(), "a-bucket").unlink()
+    assert spool.keep(storable(), "a-bucket").read_bytes() == b"a\n1\n"
+
+
+def test_an_entry_of_another_version_is_read(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1_000_000)
+    file = entry_file(spool.keep(storable(), "a-bucket", "raw"))
+    written = json.loads(file.read_text())
+    assert written["bucket_folder"] == "raw"
+    del written["bucket_folder"]
+    file.write_text(json.dumps({**written, "of_a_later_version": 1}))
+    assert [entry.bucket_folder for entry in spool.entries()] == [None]
 
 
 def test_what_a_bound_leaves_no_room_for_does_not_cost_the_others(tmp_path: Path) -> None:

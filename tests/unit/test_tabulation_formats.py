@@ -83,6 +83,10 @@ class TestCsv:
         typed = table_of("\n".join(["n", *cells, ""]), format="csv").typed()
         assert typed["n"].to_list() == cells
 
+    @pytest.mark.parametrize("body", ['[{"error": "quota"}]', '[\n  "a"]', '{"a": 1}'])
+    def test_json_is_no_csv(self, body: str) -> None:
+        assert "JSON where CSV was expected" in refusal_of(body, format="csv")
+
     def test_numbers_are_numbers_where_types_are_kept(self) -> None:
         body = "id,count,price,code,big,mixed,none\n1,-5,12.50,007,9223372036854775808,1,\n2,0,-0.25,1,1,x,\n"
         typed = table_of(body, format="csv").typed()
@@ -155,6 +159,18 @@ class TestXml:
       <HourlyLmp><BeginDate>2024-11-03T01:00:00.000-05:00</BeginDate>
         <Location LocId="4001"><![CDATA[<x> & y]]></Location><LmpTotal>7</LmpTotal><Note/></HourlyLmp>
     </p:HourlyLmps>"""
+
+    @pytest.mark.parametrize("body", ["<Rs>\n  </Rs>", "<A>\n <Rs>\r\n </Rs>\n</A>", "<Rs></Rs>", "<Rs/>"])
+    @pytest.mark.parametrize("records", [None, ["A", "Rs", "R"], ["Rs", "R"]])
+    def test_an_element_that_holds_nothing_is_no_row(self, body: str, records: list[str] | None) -> None:
+        assert table_of(body, format="xml", records=records).frame.height == 0
+
+    def test_an_indented_element_that_holds_nothing_is_an_empty_list(self) -> None:
+        body = "<Rs><R><D>1</D><Is>\n </Is></R><R><D>2</D><Is><I><n>1</n></I><I><n>2</n></I></Is></R></Rs>"
+        assert columns_of(body, format="xml") == {"D": ["1", "2", "2"], "Is_I_n": [None, "1", "2"]}
+
+    def test_white_space_in_a_line_is_a_text(self) -> None:
+        assert columns_of("<Rs><R><a> </a><b>1</b></R></Rs>", format="xml") == {"a": [" "], "b": ["1"]}
 
     def test_the_isos_rules_hold_without_namespaces(self) -> None:
         table = table_of(self.BODY, format="xml")
