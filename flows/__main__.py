@@ -20,6 +20,7 @@ from flows.command_parts import (
     JsonOption,
     ProfileOption,
     RegionOption,
+    asking_blocks,
     days_asked_for,
     end_on_sigterm,
     pipeline_for,
@@ -120,9 +121,8 @@ def validate(
         from flows.terminal_report import waiting
 
         prepare_prefect()
-        with waiting("asking the APIs and the bucket"), refusing_wrong_configuration():
-            with loading_modules():
-                import flows.access_probe  # noqa: F401 - and Prefect with it
+        asking = waiting("asking the APIs and the bucket")
+        with refusing_wrong_configuration(), asking_blocks(bucket), asking:
             report = pipeline.probe_access()
     else:
         report = pipeline.validate_configuration()
@@ -156,9 +156,7 @@ def status(
     from flows.terminal_report import print_status
 
     prepare_prefect()
-    with loading_modules():
-        import flows.pipeline_status  # noqa: F401 - and Prefect with it
-    with refusing_wrong_configuration():
+    with refusing_wrong_configuration(), asking_blocks(bucket):
         report = pipeline_for(config, bucket, profile, region).get_pipeline_status()
     if as_json:
         print_json(report)
@@ -197,7 +195,7 @@ def drain(
 ) -> None:
     """Upload what failed uploads have left on this machine. Exit 0: nothing is left; 1: something is."""
     prepare_prefect()
-    with refusing_wrong_configuration():
+    with refusing_wrong_configuration(), asking_blocks(bucket):
         report = pipeline_for(None, bucket, profile, region).drain_spool()
     if as_json:
         superseded = report.superseded_uris

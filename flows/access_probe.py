@@ -38,7 +38,7 @@ class ProbeResult(TypedDict):
 def probe_access(
     settings: Settings, config_file: Path | None = None, names: Sequence[str] | None = None
 ) -> list[ProbeResult]:
-    """Ask each API once, for its first page, and the bucket whether it is there.
+    """Ask each API once, for its first page, the bucket whether it is there, and whether there is a spool.
 
     Args:
         settings: Of the bucket, and of the configuration where no file is given.
@@ -52,7 +52,7 @@ def probe_access(
     apis = select_apis(config.apis, names)
     with ThreadPoolExecutor(_PROBES_AT_ONCE) as threads:
         probes = list(threads.map(lambda api: _probe_api(config, api), apis))
-    return [*probes, _probe_bucket(settings)]
+    return [*probes, _probe_bucket(settings), _probe_spool(settings)]
 
 
 def _probe_api(config: PipelineConfig, api: ApiConfig) -> ProbeResult:
@@ -92,3 +92,10 @@ def _probe_bucket(settings: Settings) -> ProbeResult:
     except StorageError as error:
         return ProbeResult(name=name, ok=False, detail=str(error))
     return ProbeResult(name=name, ok=True, detail="answers and lets us in (writing was not tried)")
+
+
+def _probe_spool(settings: Settings) -> ProbeResult:
+    from flows.run_preparation import open_spool
+
+    refusal = open_spool(settings).refusal()
+    return ProbeResult(name="spool", ok=not refusal, detail=refusal or "keeps what the bucket does not take")

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -84,6 +84,25 @@ def refusing_wrong_configuration() -> Iterator[None]:
     except ConfigError as error:
         say(error.problems)
         raise typer.Exit(EXIT_WRONG_USAGE) from None
+
+
+@contextmanager
+def asking_blocks(bucket: str | None) -> Iterator[None]:
+    """Serve Prefect where it is needed for the bucket's block, and no server is named.
+
+    Args:
+        bucket: That of the command's options, with which no block is asked for.
+    """
+    from flows.process_memory import loading_modules
+    from flows.sandbox.prefect_server import serving_prefect
+    from flows.terminal_report import waiting
+
+    with nullcontext() if bucket else serving_prefect(waiting) as wait_for_server:
+        with waiting("loading Prefect"), loading_modules():
+            import flows.run_preparation  # noqa: F401 - over a second, which must not look like a hang
+        if wait_for_server:
+            wait_for_server()
+        yield
 
 
 def say(lines: object) -> None:

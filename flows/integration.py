@@ -79,7 +79,7 @@ class EnergyDataPipelineIntegration:
         results = self._run([name])
         if len(results["results"]) != 1:
             causes = results["errors"] or [f"'{name}' is the folder of {len(results['results'])} APIs"]
-            raise ConfigError([Problem("apis", "", cause) for cause in causes])
+            raise ConfigError([Problem("apis", "", cause.removeprefix("apis: ")) for cause in causes])
         return results["results"][0]
 
     def run_backfill(

@@ -63,12 +63,20 @@ def run_reported(
         collect: Does it, and gives an outcome for each API; raises ConfigError for what it is not asked
             for rightly.
     """
+    _log_as_prefect_does()
     begun = time.monotonic()
     flow_run = _flow_run()
     run_id, started_at = str(flow_run.id), _started_at(flow_run)
     settings: Settings | None = None
     outcomes: list[ApiOutcome] = []
     errors: list[object] = []
+
+    def results_now() -> RunResults:
+        seconds = time.monotonic() - begun
+        return run_results(
+            outcomes, run_id=run_id, started_at=started_at, duration_seconds=seconds, errors=errors
+        )
+
     try:
         settings = Settings()
         # threads stand in for one that cannot be had, so that this run can say so
@@ -80,13 +88,12 @@ def run_reported(
         outcomes = collect(prepared, ticket)
     except ConfigError as error:
         errors += error.problems
-    results = run_results(
-        outcomes,
-        run_id=run_id,
-        started_at=started_at,
-        duration_seconds=time.monotonic() - begun,
-        errors=errors,
-    )
+    except BaseException:
+        if settings:
+            errors.append("the run did not come to its end")
+            keep_results(settings.state_dir, results_now())
+        raise
+    results = results_now()
     if settings:
         keep_results(settings.state_dir, results)
     _publish(results)
@@ -138,6 +145,13 @@ def run_tasks(
             run.end()
         raise
     return futures
+
+
+def _log_as_prefect_does() -> None:
+    """Let our own lines through from the level on that Prefect's have, which sets none for them."""
+    own = logging.getLogger("flows")
+    if own.level == logging.NOTSET:
+        own.setLevel(logging.getLogger("prefect.extra").getEffectiveLevel())
 
 
 def _collect_and_store_all(prepared: PreparedRun, ticket: RunTicket) -> list[ApiOutcome]:

@@ -65,7 +65,7 @@ def report_markdown(results: RunResults) -> str:
     statistics, summary = results["statistics"], results["summary"]
     windows = windows_of_all(results)
     collected = f"{statistics['successful_collections']} of {statistics['total_apis']} APIs"
-    stored = f"{statistics['successful_uploads']} objects, {statistics['failed_uploads']} uploads failed"
+    stored = f"{statistics['successful_uploads']} APIs, the uploads of {statistics['failed_uploads']} failed"
     lines = [
         f"# Energy pipeline: {results['pipeline_status']}",
         "",

@@ -71,7 +71,10 @@ def prepare_run(
         problems += error.problems
     if problems or store is None:
         raise ConfigError(problems)
-    return PreparedRun(choice.config, choice.apis, secrets, store, open_spool(settings))
+    spool = open_spool(settings)
+    if refusal := spool.refusal():
+        logger.warning("%s: what the bucket does not take would be lost", refusal)
+    return PreparedRun(choice.config, choice.apis, secrets, store, spool)
 
 
 def open_spool(settings: Settings) -> Spool:

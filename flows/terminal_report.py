@@ -56,9 +56,12 @@ def print_results(results: RunResults, console: Console | None = None) -> None:
     for result in results["results"]:
         _print_outcome(result, console)
     summary = results["summary"]
+    statistics = results["statistics"]
+    has_uploads = statistics["successful_uploads"] + statistics["failed_uploads"] > 0
+    uploaded = f"uploaded {summary['upload_success_rate']:.0%}" if has_uploads else "nothing to upload"
     console.print(
         f"{results['pipeline_status']}: {done_text(results)} in {results['duration_seconds']:.1f} s; "
-        f"collected {summary['collection_success_rate']:.0%}, uploaded {summary['upload_success_rate']:.0%}",
+        f"collected {summary['collection_success_rate']:.0%}, {uploaded}",
         highlight=False,
         soft_wrap=True,
     )
@@ -70,9 +73,11 @@ def print_status(status: PipelineStatus, console: Console | None = None) -> None
     last_run = status["last_run"]
     if last_run:
         done, total = last_run["summary"]["successful_end_to_end"], last_run["statistics"]["total_apis"]
+        what = "; ".join(last_run["errors"]) or f"{done} of {total} APIs"
         console.print(
-            f"last run here: {last_run['started_at']}, {last_run['pipeline_status']}, {done} of {total} APIs",
+            f"last run here: {last_run['started_at']}, {last_run['pipeline_status']}, {escape(what)}",
             highlight=False,
+            soft_wrap=True,
         )
     else:
         console.print("last run here: none is recorded")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.api_config.loading import PipelineConfig, inspect_config
@@ -36,7 +36,11 @@ def choose_apis(file: Path, wanted: Sequence[str] | None = None) -> ConfigChoice
         return ConfigChoice(PipelineConfig(file, ()), (), error.problems)
     chosen, problems = _selected(inspected.config.apis, wanted)
     # of a file whose names are at fault it may not be true that there is no such API
-    told = [*inspected.problems, *(problems if inspected.is_all_named else ())]
+    of_choice = [
+        replace(problem, where=str(file)) if problem.path else problem
+        for problem in (problems if inspected.is_all_named else ())
+    ]
+    told = [*inspected.problems, *of_choice]
     return ConfigChoice(inspected.config, chosen, tuple(told))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 # bounds how long a dead endpoint is waited for; the task's own retries come on top
 _CLIENT_CONFIG: dict[str, Any] = {
     "connect_timeout": 10,
-    "read_timeout": 60,
+    "read_timeout": 30,
     "retries": {"mode": "standard", "total_max_attempts": 3},
     "max_pool_connections": 32,
     "user_agent_extra": "energy-pipeline",
@@ -36,6 +37,10 @@ def open_bucket(
     """
     from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
 
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        # which botocore takes for the name of a profile
+        if not os.environ.get(name, "-").strip():
+            del os.environ[name]
     config = {**_CLIENT_CONFIG, "s3": {"addressing_style": "path"}} if endpoint_url else _CLIENT_CONFIG
     credentials = AwsCredentials(
         aws_access_key_id=access_key_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -111,6 +112,13 @@ class Spool:
         """The objects that wait, the oldest first; files that are no entries are left alone."""
         found = filter(None, map(read_entry, self.folder.glob(f"*{ENTRY_SUFFIX}")))
         return tuple(sorted(found, key=lambda entry: (entry.spooled_at, entry.key)))
+
+    def refusal(self) -> str | None:
+        """Why nothing could be kept here, as far as that can be told; None where it could."""
+        nearest = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
+        if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+            return None
+        return f"the spool {self.folder} cannot be written (ENERGY_PIPELINE_SPOOL_DIR)"
 
     def state(self) -> SpoolState:
         """How much waits."""

@@ -21,6 +21,7 @@ from rich.table import Table
 from flows.api_config import SHIPPED_CONFIG_FILE
 from flows.process_memory import loading_modules
 from flows.run_report import RunResults
+from flows.sandbox.child_process import ServerStartError
 from flows.sandbox.isone_api import create_isone_api
 from flows.sandbox.loopback_server import LoopbackServer
 from flows.sandbox.prefect_server import EmbeddedPrefectServer, send_what_is_pending
@@ -32,6 +33,12 @@ _HOME = Path(".energy-pipeline")
 _CONFIG_FILE = _HOME / "demo-api_config.json"
 _VARIABLES_FILE = _HOME / "demo.env"
 _ISONE_ORIGIN = "https://webservices.iso-ne.com"
+_SERVED = (
+    "/api/v1.1/sevendayforecast/current",
+    "/api/v1.1/hourlylmp/da/final/current/all",
+    "/api/v1.1/genfuelmix/current",
+    "/api/v1.1/morningreport/current",
+)
 _WAIT_SLICE_SECONDS = 0.5
 _PREVIEW_ROWS, _PREVIEW_COLUMNS = 5, 6
 
@@ -44,8 +51,17 @@ def run_demo(*, keep_ui: bool) -> int:
 
     Returns:
         The exit code: 0 where every API was stored, else 1.
+
+    Raises:
+        ServerStartError: Where a server does not come up, or there is no place for its data.
     """
     console = Console()
+    try:
+        _HOME.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServerStartError(
+            f"the demo keeps its data in {_HOME.resolve()}, which cannot be made: {error.strerror}"
+        ) from None
     with _stopping_all() as started:
         prefect_server = EmbeddedPrefectServer(_HOME / "prefect", serve_ui=keep_ui)
         s3 = EmbeddedS3(_HOME / "s3")
@@ -115,8 +131,10 @@ def _write_configuration(api_url: str) -> None:
         "username": {"env": "DEMO_API_USERNAME"},
         "password": {"env": "DEMO_API_PASSWORD"},
     }
-    text = SHIPPED_CONFIG_FILE.read_text(encoding="utf-8").replace(_ISONE_ORIGIN, api_url)
-    document = {**json.loads(text), "defaults": {"auth": auth}}
+    document = json.loads(SHIPPED_CONFIG_FILE.read_text(encoding="utf-8").replace(_ISONE_ORIGIN, api_url))
+    # what has been added to that file since is not served here
+    document["apis"] = [api for api in document["apis"] if str(api.get("url")).endswith(_SERVED)]
+    document["defaults"] = {"auth": auth}
     _CONFIG_FILE.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
 

@@ -11,10 +11,13 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from flows.process_memory import loading_modules
-from flows.sandbox.child_process import ChildProcess
+from flows.sandbox.child_process import ChildProcess, ServerStartError
+
+if TYPE_CHECKING:
+    from flows.api_config import ConfigError
 
 _DRAIN_SECONDS = 10
 # no garbage is looked for in what is loaded, which stays: a tenth of the time until it answers
@@ -75,6 +78,9 @@ def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> I
 
     Yields:
         What waits until the server answers, so that something else is done while it starts.
+
+    Raises:
+        ConfigError: Where it cannot be started; raised by what waits.
     """
     with loading_modules():
         from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
@@ -87,7 +93,10 @@ def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> I
 
         def wait_until_ready() -> None:
             with waiting("starting an embedded Prefect server (PREFECT_API_URL is not set)"):
-                server.wait_until_ready()
+                try:
+                    server.wait_until_ready()
+                except ServerStartError as error:
+                    raise _as_wrong_settings(error, PREFECT_HOME.value()) from None
 
         try:
             server.start()
@@ -96,6 +105,20 @@ def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> I
                 send_what_is_pending()
         finally:
             server.stop()
+
+
+def _as_wrong_settings(error: ServerStartError, home: Path) -> ConfigError:
+    """What is wrong with the settings, where a server on them does not come up."""
+    from flows.api_config import ConfigError, Problem
+
+    advice = "name a server with PREFECT_API_URL, or another folder"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            cause = f"no Prefect server can be started on {home}: {error}"
+    except OSError as refused:
+        cause = f"no Prefect server can be started, since {home} cannot be written: {refused.strerror}"
+    return ConfigError([Problem("PREFECT_HOME", "", cause, advice)])
 
 
 class EmbeddedPrefectServer:

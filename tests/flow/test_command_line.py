@@ -29,8 +29,11 @@ def test_run_prints_the_table_and_every_key_and_exits_0(
     config_file = write_config(
         isone.api("Fuel Mix", "genfuelmix/current"), isone.api("Empty", "genfuelmix/day/20991231")
     )
-    done = run_command("run", "--config", config_file, "--bucket", bucket)
+    isone.faults.add("*/genfuelmix/current", faults.status(503, Retry_After="0"))
+    # a variable that is set to nothing is as good as none
+    done = run_command("run", "--config", config_file, "--bucket", bucket, AWS_PROFILE="")
     assert done.returncode == 0, done.stderr
+    assert "asking again in 0.0 s" in " ".join(done.stderr.split())
     assert re.search(rf"Fuel Mix: s3://{bucket}/fuel_mix/fuel_mix_\d{{8}}_\d{{6}}\.csv", done.stdout)
     assert "Empty: no rows" in done.stdout
     assert "completed: 2 of 2 APIs" in done.stdout
@@ -87,6 +90,25 @@ def test_without_a_prefect_server_run_starts_its_own_and_leaves_nothing_behind(
     assert "starting an embedded Prefect server" in done.stderr
     assert "Traceback" not in done.stderr
     assert processes_that_mention(home) == []
+
+
+def test_a_prefect_home_that_cannot_be_written_is_told_in_a_line(
+    run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    (tmp_path / "file").write_text("no folder")
+    done = run_command("drain", PREFECT_HOME=str(tmp_path / "file" / "home"))
+    assert done.returncode == 2
+    assert "no Prefect server can be started, since" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demo_says_where_it_cannot_keep_its_data(run_command: RunCommand, tmp_path: Path) -> None:
+    (tmp_path / ".energy-pipeline").write_text("no folder")
+    done = run_command("demo")
+    assert done.returncode == 1
+    assert f"{tmp_path / '.energy-pipeline'}, which cannot be made" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
 
 
 WRONG_COMMANDS = {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.run_record import last_results
 from flows.sandbox.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import eventually
@@ -103,6 +104,9 @@ def test_what_was_collected_when_a_run_is_ended_is_kept(runs: InterruptedRuns) -
         ended = runs.interrupt(lambda: eventually(lambda: len(connections) >= 5), signal.SIGTERM)
     assert ended.exit_code == 143, ended.errors
     assert runs.spool.state()["objects"] == 5
+    recorded = last_results(runs.folder / ".energy-pipeline")
+    assert recorded is not None
+    assert recorded["errors"] == ["the run did not come to its end"]
     eventually(lambda: not processes_that_mention(str(runs.folder)))
 
     del runs.variables["AWS_ENDPOINT_URL_S3"]

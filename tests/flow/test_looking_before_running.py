@@ -94,7 +94,7 @@ class TestProbe:
         )
         report = json.loads(done.stdout)
         answers = {probe["name"]: (probe["ok"], probe["detail"]) for probe in report["probes"]}
-        assert [ok for ok, _ in answers.values()] == [True, True, False, False, False, True]
+        assert [ok for ok, _ in answers.values()] == [True, True, False, False, False, True, True]
         assert "answers and lets us in" in answers["Good"][1]
         assert "HTTP 503" in answers["Down"][1]
         assert "HTTP 401" in answers["Refused"][1]

@@ -94,6 +94,14 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         Spool(tmp_path / "spool", 1000).keep(storable(), "a-bucket")
 
 
+def test_whether_it_can_be_written_is_told_before_it_is_needed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    assert Spool(tmp_path / "not" / "there" / "yet", 1000).refusal() is None
+    assert not (tmp_path / "not").exists()
+    for folder in (tmp_path / "file", tmp_path / "file" / "spool"):
+        assert "cannot be written (ENERGY_PIPELINE_SPOOL_DIR)" in str(Spool(folder, 1000).refusal())
+
+
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     signal = pytest.importorskip("signal")
