@@ -15,14 +15,18 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.client.schemas.objects import FlowRun
+from prefect.events import EventTrigger
 from prefect_aws import S3Bucket
 
 from blocks.api_credentials import ApiCredentials
+from flows.energy_pipeline import backfill, energy_pipeline
+from flows.run_artifacts import final_state
+from flows.run_report import ApiOutcome, results_of_no_run, run_results
 from flows.sandbox import faults
 from flows.sandbox.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.commands import LoadedCommand
-from tests.conftest import PASSWORD, REPOSITORY, USERNAME, IsoneSandbox, eventually
+from tests.conftest import NOW, PASSWORD, REPOSITORY, USERNAME, IsoneSandbox, eventually
 
 Command = Callable[..., str]
 StartWorker = Callable[[Mapping[str, str]], LoadedCommand]
@@ -223,6 +227,34 @@ def test_the_scheduled_deployment_gets_its_runs_in_market_time(command: Command)
     assert {run.expected_start_time.minute for run in runs if run.expected_start_time} == {15}
     with get_client(sync_client=True) as client:
         client.delete_deployment(deployment.id)
+
+
+@pytest.mark.usefixtures("prefect_client")
+def test_the_automations_are_taken_and_know_how_runs_end(command: Command) -> None:
+    command("prefect", "automation", "create", "--from-file", "blocks/automations.yaml")
+    with get_client(sync_client=True) as client:
+        found = client.read_automations()
+        for automation in found:
+            client.delete_automation(automation.id)
+    alert, tidying = sorted(found, key=lambda each: each.name)
+    assert isinstance(alert.trigger, EventTrigger)
+    assert isinstance(tidying.trigger, EventTrigger)
+    failed = results_of_no_run(["wrong"])
+    partial = run_results(
+        [
+            ApiOutcome("a", "a", "success", "success"),
+            ApiOutcome("b", "b", "failed", "skipped", error="HTTP 500"),
+        ],
+        run_id="",
+        started_at=NOW,
+        duration_seconds=0,
+    )
+    names = {final_state(results, has_caller=False).name for results in (failed, partial)}
+    assert {f"prefect.flow-run.{name}" for name in names} <= alert.trigger.expect
+    assert alert.trigger.expect < tidying.trigger.expect
+    flows = {energy_pipeline.name, backfill.name}
+    for trigger in (alert.trigger, tidying.trigger):
+        assert set(trigger.match_related["prefect.resource.name"]) == flows  # type: ignore[call-overload]
 
 
 @pytest.mark.usefixtures("prefect_client")
