@@ -101,6 +101,10 @@ def _survey(parts: Sequence[list[Any]], explode: Sequence[Path] | None) -> PathN
     return survey_records(parts, candidates) if len(candidates) == 1 else root
 
 
+def _is_kept(node: PathNode) -> bool:
+    return node.holds_objects and not node.is_exploded
+
+
 def _findings_on_lists(root: PathNode, names: dict[Column, str], explode: Sequence[Path]) -> list[Finding]:
     findings: list[Finding] = []
     kept = [node for node in root.object_lists() if not node.is_exploded and node.column in names]
@@ -109,6 +113,11 @@ def _findings_on_lists(root: PathNode, names: dict[Column, str], explode: Sequen
     for path in explode:
         node = root.find(path)
         if node.column is None and not node.is_container:
-            message = f"no record has {show_path(path)}, which explode names"
+            outer = next((path[:end] for end in range(1, len(path)) if _is_kept(root.find(path[:end]))), None)
+            message = (
+                f"explode names {show_path(path)}, which is inside the list {show_path(outer)}: name that too"
+                if outer
+                else f"no record has {show_path(path)}, which explode names"
+            )
             findings.append(Finding("info", "explode-path-not-found", message))
     return findings

@@ -243,6 +243,12 @@ def test_an_explode_path_that_no_record_has_is_reported() -> None:
     assert "Marketday" in finding.message
 
 
+def test_an_inner_list_that_is_exploded_alone_is_told_with_the_list_around_it() -> None:
+    found = tabulate('[{"a": [{"c": 1, "e": [{"f": 1}]}]}]', explode=[["a", "e"]]).findings
+    messages = [finding.message for finding in found]
+    assert "explode names a > e, which is inside the list a: name that too" in messages
+
+
 TYPES: list[tuple[list[str], type[pl.DataType], list[Any]]] = [
     (["1", "null", "-9223372036854775808"], pl.Int64, [1, None, -(2**63)]),
     (["-0"], pl.Int64, [0]),
