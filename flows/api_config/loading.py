@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,12 @@ class InspectedConfig:
     Attributes:
         config: Its APIs are without the keys at fault, and have stand-ins for what they lack.
         problems: All that is wrong in the file.
-        is_all_named: Whether every API has its name and folder.
+        is_choice_sure: Whether every API has what it is chosen by.
     """
 
     config: PipelineConfig
     problems: tuple[Problem, ...] = ()
-    is_all_named: bool = True
+    is_choice_sure: bool = True
 
 
 def load_config(file: Path) -> PipelineConfig:
@@ -90,7 +90,7 @@ def inspect_config(file: Path) -> InspectedConfig:
     }
 
     apis: list[ApiConfig] = []
-    is_all_named = bool(entries)
+    is_choice_sure = bool(entries)
     for index, entry in enumerate(entries):
         path = f"$.apis[{index}]"
         if not isinstance(entry, dict):
@@ -99,35 +99,44 @@ def inspect_config(file: Path) -> InspectedConfig:
             found = []
         else:
             found = validation_problems(file, path, ApiConfig, _with_defaults(entry, usable_defaults))
-        api, at_fault = _usable_part(file, path, _with_defaults(entry, usable_defaults))
+        faulty_defaults = defaults.keys() - usable_defaults.keys() - entry.keys()
+        api, at_fault = _usable_part(file, path, _with_defaults(entry, usable_defaults), faulty_defaults)
         problems += found
         problems += [
             Problem(str(file), path + where, cause, advice)
             for where, cause, advice in inconsistencies(api, at_fault)
         ]
-        is_all_named &= not at_fault & {"name", "output_folder"}
+        is_choice_sure &= not at_fault & {"name", "output_folder", "enabled"}
         apis.append(api)
     problems += _clashes(file, entries)
-    return InspectedConfig(PipelineConfig(file, tuple(apis)), tuple(problems), is_all_named)
+    return InspectedConfig(PipelineConfig(file, tuple(apis)), tuple(problems), is_choice_sure)
 
 
-def _usable_part(file: Path, path: str, entry: dict[str, Any]) -> tuple[ApiConfig, set[str]]:
+def _usable_part(
+    file: Path, path: str, entry: dict[str, Any], faulty_defaults: Iterable[str]
+) -> tuple[ApiConfig, set[str]]:
     """An API without the keys at fault, and these keys, those that are missing or misspelt among them."""
-    at_fault = _STAND_INS.keys() - entry.keys()
+    at_fault = {*(_STAND_INS.keys() - entry.keys()), *map(_meant, faulty_defaults)}
     usable = {**_STAND_INS, **entry}
     while found := validation_problems(file, path, ApiConfig, usable):
         faulty = {
             key for key in usable if any(_is_within(path + path_step(key), problem.path) for problem in found)
         }
-        meant = {nearest_word(key, ApiConfig.model_fields) for key in faulty - ApiConfig.model_fields.keys()}
-        at_fault |= faulty | {key for key in meant if key}
-        usable = {key: value for key, value in usable.items() if key not in faulty} | {
-            key: text for key, text in _STAND_INS.items() if key in faulty
-        }
-        if "auth" in faulty:
-            # rather than what its host is asked with by default
-            usable["auth"] = [{"kind": "none"}]
+        if not faulty:
+            # no key's own, as where it is nested too deeply
+            faulty = set(usable)
+            at_fault |= ApiConfig.model_fields.keys()
+        at_fault |= set(map(_meant, faulty))
+        usable = {key: value for key, value in usable.items() if key not in faulty}
+        usable |= {key: text for key, text in _STAND_INS.items() if key in faulty}
+    # rather than what its host is asked with by default, or what is not asked at all
+    replaced: dict[str, Any] = {"auth": [{"kind": "none"}], "enabled": False}
+    usable |= {key: value for key, value in replaced.items() if key in at_fault}
     return validated(ApiConfig, usable), at_fault
+
+
+def _meant(key: str) -> str:
+    return key if key in ApiConfig.model_fields else nearest_word(key, ApiConfig.model_fields) or key
 
 
 def _file_error(file: Path, cause: str, suggestion: str = "") -> ConfigError:

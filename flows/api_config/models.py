@@ -130,7 +130,7 @@ class CommonOptions(BaseModel):
     timeout_seconds: float = Field(default=30, gt=0, le=3600)
     """For one attempt as a whole, from connecting to the last byte."""
     deadline_seconds: float = Field(default=900, gt=0, le=86_400)
-    """For all of an API's pages and attempts together, from the first request on."""
+    """For all of an API's pages and attempts together, from the first request on; waits for others aside."""
     max_attempts: int = Field(default=4, ge=1, le=20)
     """How often one request is tried in a run."""
     requests_per_second: float | None = Field(default=None, gt=0)

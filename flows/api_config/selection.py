@@ -35,10 +35,10 @@ def choose_apis(file: Path, wanted: Sequence[str] | None = None) -> ConfigChoice
     except ConfigError as error:
         return ConfigChoice(PipelineConfig(file, ()), (), error.problems)
     chosen, problems = _selected(inspected.config.apis, wanted)
-    # of a file whose names are at fault it may not be true that there is no such API
+    # of a file with faults in what they are chosen by it may not be true that there is no such API
     of_choice = [
         replace(problem, where=str(file)) if problem.path else problem
-        for problem in (problems if inspected.is_all_named else ())
+        for problem in (problems if inspected.is_choice_sure else ())
     ]
     told = [*inspected.problems, *of_choice]
     return ConfigChoice(inspected.config, chosen, tuple(told))

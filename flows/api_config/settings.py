@@ -85,9 +85,7 @@ def explicit_bucket() -> ExplicitBucket | None:
 def environment() -> Mapping[str, str]:
     """The variables secrets and AWS settings are read from: `.env`, overridden by the process's own."""
     with _readable_env_file():
-        # as it stands: a password may hold ${…}
-        found = dotenv_values(ENV_FILE, interpolate=False)
-        from_file = {name: value for name, value in found.items() if value is not None}
+        from_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     return {**from_file, **os.environ}
 
 

@@ -6,28 +6,31 @@ import codecs
 
 from flows.documents.errors import PayloadError
 
-# whose bytes may pass for UTF-8 by chance
-_WIDE = ("utf-16", "utf-32", "utf_16", "utf_32")
+# those that data is published in; others, as `hex` or `utf-7`, are no service's to choose
+_KNOWN = ("iso8859", "latin", "cp", "koi8", "gb", "big5", "euc", "shift_jis")
+_WIDE = ("utf-16", "utf-32")
+_BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 
 def as_utf8(body: bytes, charset: str | None) -> bytes:
     """A body in UTF-8, where its Content-Type says that it is in another charset.
 
     What is UTF-8 stays as it is: servers name a charset of their own for it too. So does what is in a
-    charset that nobody knows.
+    charset that no data is published in.
 
     Raises:
         PayloadError: Where the body is not what it is said to be.
     """
     try:
         codec = codecs.lookup(charset or "utf-8").name
-    except LookupError:
+    except (LookupError, ValueError):
         return body
-    if codec == "utf-8" or (not codec.startswith(_WIDE) and _is_utf8(body)):
+    is_wide = codec.startswith(_WIDE) and (b"\x00" in body or body.startswith(_BYTE_ORDER_MARKS))
+    if not is_wide and (not codec.startswith((*_KNOWN, *_WIDE)) or _is_utf8(body)):
         return body
     try:
         return body.decode(codec).encode()
-    except (UnicodeError, ValueError):
+    except UnicodeError:
         raise PayloadError(f"it is neither UTF-8 nor {charset}, as its Content-Type says") from None
 
 

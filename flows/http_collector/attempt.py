@@ -9,6 +9,7 @@ import httpx
 from h2.exceptions import H2Error
 
 from flows.api_config import ResolvedSecrets, TokenAuth, is_loopback
+from flows.documents import PayloadError, as_utf8
 from flows.http_collector.authentication import authenticated, same_origin
 from flows.http_collector.bounded_network import BoundedClient
 from flows.http_collector.meanings import meaning_of
@@ -144,7 +145,7 @@ class Attempt:
             if not response.is_success:
                 return self._reply_to_error(response, deadline)
             body = self._read(response, deadline)
-            meaning = meaning_of(api, response.status_code, body)
+            meaning = meaning_of(api, response.status_code, self._readable(body, response))
             if meaning is None:
                 return Reply(body, _next_url(url, response), charset=response.charset_encoding)
             if meaning.is_empty:
@@ -158,6 +159,7 @@ class Attempt:
             start += chunk
             if len(start) >= _ERROR_BODY_BYTES or time.monotonic() > deadline:
                 break
+        start = self._readable(start, response)
         meaning = meaning_of(self.request.api, response.status_code, start)
         is_still_to_come = (
             self.request.may_be_unpublished and response.status_code == httpx.codes.NOT_FOUND and not meaning
@@ -165,6 +167,15 @@ class Attempt:
         if is_still_to_come or (meaning and meaning.is_empty):
             return Reply(b"", is_unpublished=is_still_to_come)
         raise failed_status(response, self.shown_url, start, words=meaning.words if meaning else "")
+
+    def _readable(self, body: bytes, response: httpx.Response) -> bytes:
+        if self.request.api.format not in {"json", "csv"}:
+            return body
+        try:
+            return as_utf8(body, response.charset_encoding)
+        except PayloadError:
+            # it may be cut; tabulating says what is wrong with a whole one
+            return body
 
     def _seconds_left(self, deadline: float) -> float:
         return max(deadline - time.monotonic(), 0.001)

@@ -11,13 +11,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
+from urllib.parse import urlsplit
 
 import tenacity
 
 from flows.api_config import ApiConfig, ResolvedSecrets, keep_out_of_logs
 from flows.http_collector.attempt import Attempt, Reply, full_url, run_stopped
 from flows.http_collector.connections import Connections
-from flows.http_collector.host_limits import HostLimit, host_limits, host_of
+from flows.http_collector.host_limits import DEFAULT_MAX_CONCURRENCY, HostLimit, host_limits, host_of
 from flows.http_collector.replies import AttemptFailedError, CollectionError
 from flows.http_collector.tokens import TokenStore
 from flows.request_plan import CollectionRequest, PlannedCollection
@@ -112,7 +113,7 @@ class HttpCollector:
         """
         api, key = request.api, _key(request)
         shown_url = self.redact(str(full_url(request)))
-        host = self._limits[host_of(api)]
+        host = self._limit_of(request)
         with self._lock:
             made = self._attempts[_identity(request)]
         attempts_left = api.max_attempts - made[key]
@@ -144,12 +145,13 @@ class HttpCollector:
     def _send(self, request: CollectionRequest, shown_url: str, host: HostLimit) -> Reply:
         api, key, made = request.api, _key(request), self._attempts[_identity(request)]
         queued_at = time.monotonic()
-        with host.place(), self._shared_place(host_of(api)):
-            self._put_off_deadline(request, time.monotonic() - queued_at)
+        with host.place(), self._shared_place(_host_asked(request)):
+            # its own pace is not others' doing
+            self._put_off_deadline(request, time.monotonic() - queued_at - host.interval)
             if self._stopping.is_set():
                 raise run_stopped()
             if made[key] and host.is_down:
-                cause = f"{shown_url} is not asked again, since nothing on {host_of(api)} answers"
+                cause = f"{shown_url} is not asked again, since nothing on {_host_asked(request)} answers"
                 raise AttemptFailedError(cause, retryable=True, is_silent=True)
             seconds_left = self._seconds_left(request)
             if seconds_left <= 0:
@@ -172,7 +174,7 @@ class HttpCollector:
         return reply
 
     def _seconds_left(self, request: CollectionRequest) -> float:
-        """Until the API's deadline, which counts from its first request and leaves out its turns' waits."""
+        """Until the API's deadline, which counts from its first request and leaves out waits for others."""
         now = time.monotonic()
         with self._lock:
             until = self._give_up_at.setdefault(_identity(request), now + request.api.deadline_seconds)
@@ -181,7 +183,13 @@ class HttpCollector:
     def _put_off_deadline(self, request: CollectionRequest, seconds: float) -> None:
         with self._lock:
             if _identity(request) in self._give_up_at:
-                self._give_up_at[_identity(request)] += seconds
+                self._give_up_at[_identity(request)] += max(seconds, 0.0)
+
+    def _limit_of(self, request: CollectionRequest) -> HostLimit:
+        with self._lock:
+            # what a link leads to is no fault of the API's own host
+            elsewhere = HostLimit(DEFAULT_MAX_CONCURRENCY, None, self._sleep)
+            return self._limits.setdefault(_host_asked(request), elsewhere)
 
     def _wait_unless_stopping(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
@@ -190,6 +198,10 @@ class HttpCollector:
     def _log_retry(self, request: CollectionRequest, state: tenacity.RetryCallState) -> None:
         reason = self.redact(str(_failure(state)))
         logger.info("%s: %s; asking again in %.1f s", request.api.name, reason, state.upcoming_sleep)
+
+
+def _host_asked(request: CollectionRequest) -> str:
+    return urlsplit(request.url).netloc.casefold() if request.linked_from else host_of(request.api)
 
 
 def _key(request: CollectionRequest) -> _RequestKey:

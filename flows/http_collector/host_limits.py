@@ -30,7 +30,8 @@ class HostLimit:
         self, max_concurrency: int, requests_per_second: float | None, wait: Callable[[float], None]
     ) -> None:
         self._places = threading.BoundedSemaphore(max_concurrency)
-        self._interval = 1 / requests_per_second if requests_per_second else 0.0
+        self.interval = 1 / requests_per_second if requests_per_second else 0.0
+        """Seconds between the starts of two requests."""
         self._wait = wait
         self._lock = threading.Lock()
         self._next_start = 0.0
@@ -74,7 +75,7 @@ class HostLimit:
         with self._lock:
             now = time.monotonic()
             start = max(now, self._next_start)
-            self._next_start = start + self._interval
+            self._next_start = start + self.interval
             return start - now
 
 

@@ -38,7 +38,8 @@ class AttemptFailedError(Exception):
     """One attempt gave no usable reply.
 
     `retry_after` is what the server asked for, in seconds; `is_answer` says that there was a reply at all,
-    `is_refusal` that it did not let us in, and `is_silent` that nothing came back in time.
+    `is_refusal` that it did not let us in, and `is_silent` that no connection came about, or that no whole
+    reply came in time.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import re
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -152,7 +153,10 @@ def _ascii(text: str, safe: str = "") -> str:
     if len(encoded) <= _MAX_TEXT:
         return encoded
     cut = re.sub(r"%[0-9A-F]?$", "", encoded[: _MAX_TEXT - 3])
-    # not amid a character either
-    while "�" in unquote(cut):
-        cut = cut[:-3]
+    # nor amid a character
+    escapes = re.search(r"(?:%[0-9A-F]{2})*$", cut)
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    decoder.decode(unquote_to_bytes(escapes[0] if escapes else ""))
+    begun = len(decoder.getstate()[0])
+    cut = cut[: len(cut) - begun * len("%XX")]
     return cut + "..."

@@ -115,9 +115,13 @@ class Spool:
 
     def refusal(self) -> str | None:
         """Why nothing could be kept here, as far as that can be told; None where it could."""
-        nearest = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
-        if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
-            return None
+        try:
+            nearest = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
+            if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+                return None
+        except OSError:
+            # nor can it be looked at
+            pass
         return f"the spool {self.folder} cannot be written (ENERGY_PIPELINE_SPOOL_DIR)"
 
     def state(self) -> SpoolState:

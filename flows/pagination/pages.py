@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flows.api_config import ApiConfig, OffsetPagination, PagePagination
+from flows.api_config import (
+    ApiConfig,
+    CursorPagination,
+    NextLinkPagination,
+    OffsetPagination,
+    PagePagination,
+)
 from flows.documents import (
     JsonValue,
     PayloadError,
@@ -33,7 +39,9 @@ class Page:
         rows_before: How many records the pages before it had.
         document: The whole of it; None for CSV.
         link: Where the HTTP Link header says that the next page is.
-        rows_at: Where in the object that a page is its rows are, where that is not configured.
+        list_at: Where in the document the list of records is, where that is not configured.
+        object_at: Where the object is that a page is.
+        rows_at: Where its rows are, from the top of the document.
         is_spent: The rows are over, though the object around them would make one of its own.
     """
 
@@ -42,6 +50,8 @@ class Page:
     rows_before: int
     document: JsonValue = field(repr=False)
     link: str | None = None
+    list_at: tuple[str, ...] | None = None
+    object_at: tuple[str, ...] | None = None
     rows_at: tuple[str, ...] | None = None
     is_spent: bool = False
 
@@ -55,38 +65,89 @@ def read_page(api: ApiConfig, payload: Payload, last: Page | None) -> Page:
     """A payload as a page, given the one before it.
 
     Raises:
-        CollectionError: Where it cannot be read, or paging goes by its rows and they cannot be told.
+        CollectionError: Where it cannot be read, holds nothing of what the page before it held, or paging
+            goes by its rows and they cannot be told.
     """
     number = last.number + 1 if last else 1
-    rows_before = last.rows_so_far if last else 0
-    rows_at = last.rows_at if last else None
-    is_spent = False
+    page = Page(number, (), last.rows_so_far if last else 0, None, payload.next_url)
     try:
-        rows, document = _content(api, text_body(api, payload))
-        if not (api.records or api.rows_from or api.columnar) and _is_an_object(rows):
-            around = rows
-            rows_at = rows_at or _rows_in(api, rows[0])
-            if rows_at is not None:
-                rows = [row for found in values_at(rows[0], rows_at) for row in _as_rows(found)]
-                is_spent = bool(last and around and not rows)
+        rows, document, found_at = _content(api, text_body(api, payload))
+        page = replace(page, rows=rows, document=document)
+        if found_at is None:
+            return replace(page, list_at=last.list_at if last else None)
+        if not _is_an_object(document, found_at):
+            return replace(page, list_at=found_at)
+        list_at = last.list_at if last else None
+        if list_at is not None and found_at[: len(list_at)] == list_at:
+            # one record, as XML writes a list of one
+            return replace(page, rows=values_at(document, list_at), list_at=list_at)
+        return _within_object(api, replace(page, object_at=found_at), last)
     except PayloadError as error:
         raise CollectionError(f"{payload.source_url}: page {number} cannot be read: {error}") from None
-    return Page(number, rows, rows_before, document, payload.next_url, rows_at, is_spent)
 
 
-def _content(api: ApiConfig, body: bytes) -> tuple[Sequence[Any], JsonValue]:
-    """The records of a page, and the document they stand in."""
+def _within_object(api: ApiConfig, page: Page, last: Page | None) -> Page:
+    """A page that is an object of several keys, with the rows that are in it, if they can be told."""
+    (record,) = page.rows
+    if last is None or last.rows_at is None:
+        inner = _rows_in(api, record)
+        if inner is None:
+            return page
+        rows_at = (*(page.object_at or ()), *inner)
+    else:
+        rows_at = last.rows_at
+    found = values_at(page.document, rows_at)
+    rows = [row for value in found for row in _as_rows(value)]
+    page = replace(page, rows=rows, rows_at=rows_at)
+    if rows or last is None:
+        return page
+    if not found:
+        (around,) = values_at(last.document, last.object_at or ()) or [{}]
+        strange = [key for key in record if key not in around]
+        if strange:
+            raise PayloadError(f"nothing stands at {show_path(rows_at)}; it has: {show_path(strange)}")
+    return replace(page, is_spent=_counts_rows(api) or _says_nothing_new(api, page, last))
+
+
+def _says_nothing_new(api: ApiConfig, page: Page, last: Page) -> bool:
+    """Whether a page without rows has no other values than the page before it, but for where to go on."""
+    pagination = api.pagination
+    going_on: Sequence[str] | None = None
+    if isinstance(pagination, CursorPagination):
+        going_on = pagination.cursor
+    elif isinstance(pagination, NextLinkPagination):
+        going_on = pagination.link
+    left_aside = {page.rows_at, tuple(going_on or ())}
+    known = dict(_leaves(last.document, ()))
+    return all(
+        value in (None, "", [], {}) or known.get(path) == value
+        for path, value in _leaves(page.document, ())
+        if path not in left_aside
+    )
+
+
+def _leaves(value: JsonValue, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonValue]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    else:
+        yield path, value
+
+
+def _content(api: ApiConfig, body: bytes) -> tuple[Sequence[Any], JsonValue, tuple[str, ...] | None]:
+    """The records of a page, the document they stand in, and where they were found, if not configured."""
     if api.format == "csv":
-        return read_csv_rows(body, api.skip_rows)[1], None
+        return read_csv_rows(body, api.skip_rows)[1], None, None
     document = decode_xml(body) if api.format == "xml" else decode_json(body)
     if api.columnar:
         columns = [value for value in values_at(document, api.columnar) if isinstance(value, dict)]
         lists = [value for column in columns for value in column.values() if isinstance(value, list)]
-        return list(zip(*lists, strict=False)), document
+        return list(zip(*lists, strict=False)), document, None
     records = api.rows_from or api.records
     if records is not None:
-        return walk_to_records(document, records), document
-    return find_records(document)[0], document
+        return walk_to_records(document, records), document, None
+    rows, path = find_records(document)
+    return rows, document, path if rows else None
 
 
 def text_body(api: ApiConfig, payload: Payload) -> bytes:
@@ -98,8 +159,15 @@ def text_body(api: ApiConfig, payload: Payload) -> bytes:
     return as_utf8(payload.body, payload.charset) if api.format in {"json", "csv"} else payload.body
 
 
-def _is_an_object(rows: Sequence[Any]) -> bool:
-    return len(rows) == 1 and isinstance(rows[0], dict)
+def _is_an_object(document: JsonValue, path: tuple[str, ...]) -> bool:
+    value: Any = document
+    for key in path:
+        value = value[key]
+    return isinstance(value, dict)
+
+
+def _counts_rows(api: ApiConfig) -> bool:
+    return isinstance(api.pagination, OffsetPagination | PagePagination)
 
 
 def _rows_in(api: ApiConfig, record: dict[str, Any]) -> tuple[str, ...] | None:
@@ -111,15 +179,13 @@ def _rows_in(api: ApiConfig, record: dict[str, Any]) -> tuple[str, ...] | None:
     Raises:
         PayloadError: Where it cannot be told which of its lists they are, and paging goes by their number.
     """
-    lists = dict(_lists_in(record, ()))
+    lists = {path: items for path, items in _lists_in(record, ()) if items}
     of_objects = [path for path, items in lists.items() if any(isinstance(item, dict) for item in items)]
-    if len(of_objects) == 1:
-        return of_objects[0]
-    if any(lists.values()) and isinstance(api.pagination, OffsetPagination | PagePagination):
+    if lists and _counts_rows(api) and (len(lists) > 1 or not of_objects):
         raise PayloadError(
             'it holds several lists, or none of objects: say where its rows are, with "records"'
         )
-    return None
+    return of_objects[0] if len(of_objects) == 1 else None
 
 
 def _lists_in(record: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
@@ -152,8 +218,9 @@ def text_at(page: Page, path: Sequence[str], shown_url: str) -> str | None:
                 "where paging needs a text or a number"
             )
         # null, false and what is empty are none
-        if isinstance(value, str | int | float) and value is not False and (text := str(value).strip()):
-            return text
+        if isinstance(value, str | int | float) and value is not False and str(value).strip():
+            # as it is: what is opaque goes back as it came
+            return str(value)
     return None
 
 

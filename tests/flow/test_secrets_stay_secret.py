@@ -94,7 +94,7 @@ class EchoingService:
             "elsewhere": Response(headers={"location": f"ftp://{quoted}/"}, status_code=302),
             "broken": Response(f'{{"rows": [{as_json}, {{', media_type="application/json"),
             "linked": JSONResponse({"rows": rows, "next": f"{self.url}/x/error?k={quote_plus(sent)}"}),
-            "linked-away": JSONResponse({"rows": rows, "next": f"http://{STEM}.invalid/?k={quoted}"}),
+            "linked-away": JSONResponse({"rows": rows, "next": f"http://127.0.0.1:9/?k={quoted}"}),
         }
         return answers.get(mode, JSONResponse({"rows": rows}))
 

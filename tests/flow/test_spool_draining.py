@@ -158,10 +158,10 @@ def test_what_is_there_already_is_not_stored_again_and_what_is_not_ours_stays(
     spool.keep(StorableObject("f/in_folder_0001.csv", b"5\n", "text/csv", {}), bucket, "raw/ne")
 
     report = spool.drain(store)
-    assert report.stored_uris == (
-        f"s3://{bucket}/raw/ne/f/in_folder_0001.csv",
+    assert set(report.stored_uris) == {
         f"s3://{bucket}/f/there_0001.csv",
-    )
+        f"s3://{bucket}/raw/ne/f/in_folder_0001.csv",
+    }
     told = sorted(problem.split()[0] for problem in report.problems)
     assert told == sorted(map(str, [changed, elsewhere, damaged]))
     listed = embedded_s3.client().list_objects_v2(Bucket=bucket)["Contents"]

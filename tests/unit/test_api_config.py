@@ -178,6 +178,36 @@ def test_what_is_wrong_otherwise_is_told_beside_what_is_wrong_with_a_key(
         assert len(raised.value.problems) == 3
 
 
+def test_what_defaults_get_wrong_is_told_once_and_nothing_that_follows_from_it(
+    write_config: WriteConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ISONE_API_USERNAME", raising=False)
+    templated = {
+        **SEED,
+        "name": "b",
+        "csv_prefix": "b",
+        "history_url": "https://webservices.iso-ne.com/{start}",
+    }
+    defaults = {"auth": {"kind": "basik"}, "dates": {"unit": "dayy"}}
+    with pytest.raises(ConfigError) as raised:
+        check_configuration(write_config(SEED, templated, defaults=defaults))
+    assert [problem.path for problem in raised.value.problems] == [
+        "$.defaults.auth.kind",
+        "$.defaults.dates.unit",
+    ]
+    with pytest.raises(ConfigError) as raised:
+        check_configuration(write_config({**SEED, "enabled": "no"}))
+    assert [problem.path for problem in raised.value.problems] == ["$.apis[0].enabled"]
+
+
+def test_what_is_nested_too_deeply_is_told(write_config: WriteConfig) -> None:
+    nested: Any = "x"
+    for _ in range(300):
+        nested = [nested]
+    assert "$.apis[0]" in problems_of(write_config({**SEED, "records": nested}))
+
+
 def test_headers_are_the_same_whatever_their_case(write_config: WriteConfig) -> None:
     defaults = {"headers": {"Accept": "text/csv", "X-Region": "ne"}}
     (api,) = load_config(write_config({**SEED, "headers": {"accept": "text/x"}}, defaults=defaults)).apis

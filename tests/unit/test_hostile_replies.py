@@ -8,7 +8,9 @@ import socket
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -254,9 +256,30 @@ def test_a_page_after_the_deadline_is_not_asked_for() -> None:
 
 
 def test_a_deadline_leaves_out_the_waits_for_a_turn(isone: IsoneSandbox) -> None:
-    values = {"n": list(range(10))}
-    entry = isone.api("x", RESOURCE + "?n={n}", values=values, requests_per_second=4, deadline_seconds=2)
-    assert len(collect_whole(entry).payloads) == 10
+    # six APIs that share a host: each has a quarter of a second of its own in each three halves
+    options: dict[str, Any] = {
+        "requests_per_second": 8,
+        "deadline_seconds": 1.5,
+        "values": {"n": [1, 2, 3, 4]},
+    }
+    apis = [
+        ApiConfig.model_validate({**isone.api(f"x{number}", RESOURCE + "?n={n}", **options)})
+        for number in range(6)
+    ]
+    collections = plan_collections(apis, "20240101_000000", NOW)
+    with (
+        HttpCollector(apis, secrets_for(collections[0].requests[0])) as collector,
+        ThreadPoolExecutor(len(apis)) as threads,
+    ):
+        found = list(threads.map(lambda each: collect_table(each, collector), collections))
+    assert [len(collected.payloads) for collected in found] == [4] * 6
+
+
+def test_a_deadline_holds_for_an_api_that_goes_slowly_by_itself(isone: IsoneSandbox) -> None:
+    values = {"n": list(range(20))}
+    entry = isone.api("x", RESOURCE + "?n={n}", values=values, requests_per_second=10, deadline_seconds=0.5)
+    with pytest.raises(CollectionError, match="deadline_seconds"):
+        collect_whole(entry)
 
 
 def collect_whole(entry: dict[str, object]) -> CollectedTable:
@@ -298,6 +321,23 @@ def test_apis_whose_host_answers_with_errors_take_no_attempts_from_others(isone:
         sleep.seconds.clear()
         assert json.loads(collector.collect(healthy).body)
         assert sleep.seconds == [12, 12]
+
+
+def test_what_a_next_link_leads_to_is_no_fault_of_the_apis_own_host(isone: IsoneSandbox) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dead = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    linked = json.dumps({"rows": [{"n": 1}], "next": dead}).encode()
+    paged = {"pagination": {"kind": "next_link", "link": "next"}, "max_attempts": 1}
+    apis = [isone.api(f"x{number}", RESOURCE, records="rows", **paged) for number in range(6)]
+    healthy = request_for(isone.api("healthy", "morningreport/current"))
+    configured = [healthy.api, *map(ApiConfig.model_validate, apis)]
+    isone.faults.add("*/genfuelmix/*", faults.json_body(linked), times=None)
+    isone.faults.add("*/morningreport/*", faults.status(503, Retry_After="0"))
+    with HttpCollector(configured, secrets_for(healthy), RecordedSleep()) as collector:
+        for collection in plan_collections(configured[1:], "20240101_000000", NOW):
+            with pytest.raises(CollectionError, match="cannot connect"):
+                collect_table(collection, collector)
+        assert json.loads(collector.collect(healthy).body)
 
 
 def test_what_differs_in_a_header_alone_has_attempts_of_its_own(isone: IsoneSandbox) -> None:
@@ -347,6 +387,9 @@ def test_what_the_provider_says_stands_beside_what_to_do(isone: IsoneSandbox, co
         # what is UTF-8 stays so, whatever a server's own charset is
         ("ISO-8859-1", "utf-8", "n\nMünchen\n"),
         ("nonsense", "utf-8", "n\nMünchen\n"),
+        ("utf-16", "utf-8", "n\nabcd\n"),
+        ("hex", "utf-8", "n\n6162\n"),
+        ("unicode_escape", "utf-8", "n\na\\x41\n"),
     ],
 )
 def test_a_charset_is_that_of_the_content_type(
@@ -360,8 +403,25 @@ def test_a_charset_is_that_of_the_content_type(
     assert found.payloads[0].body == text.encode(encoding)
 
 
+@pytest.mark.parametrize("charset", ["hex", "rot13", "zlib", "utf-7", "idna"])
+def test_a_charset_that_is_none_changes_nothing(isone: IsoneSandbox, charset: str) -> None:
+    headers = {"content-type": f"text/csv; charset={charset}"}
+    isone.faults.add("*", Fault(body=b"n\n\xff\n", headers=headers))
+    with pytest.raises(PayloadError, match="invalid UTF-8 at byte 2"):
+        collect_whole(isone.api("x", RESOURCE, format="csv"))
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_an_error_in_a_200_is_seen_in_any_charset(isone: IsoneSandbox, encoding: str) -> None:
+    headers = {"content-type": f"application/json; charset={encoding}"}
+    body = '{"error": "général"}'.encode(encoding)
+    isone.faults.add("*", Fault(body=body, headers=headers))
+    reason = failure_of(isone.api("x", RESOURCE, error_when={"at": ["error"], "message": ["error"]}))
+    assert "général" in reason
+
+
 def test_what_is_not_in_its_charset_is_refused(isone: IsoneSandbox) -> None:
     headers = {"content-type": "application/json; charset=utf-16"}
-    isone.faults.add("*", Fault(body=b"[1]", headers=headers))
+    isone.faults.add("*", Fault(body=b"\xff\xfe[\x001", headers=headers))
     with pytest.raises(PayloadError, match="neither UTF-8 nor utf-16, as its Content-Type says"):
         collect_whole(isone.api("x", RESOURCE))

@@ -22,7 +22,7 @@ def daily(max_window: int) -> ApiConfig:
             "history_url": "https://example.com/{start:%Y%m%d}/{end:%Y%m%d}",
             "output_folder": "a",
             "csv_prefix": "a",
-            "dates": {"unit": "day", "max_window": max_window},
+            "dates": {"unit": "day", "timezone": "UTC", "max_window": max_window},
         }
     )
 

@@ -93,7 +93,23 @@ def test_long_metadata_is_cut_visibly() -> None:
     assert set(unquote(metadata["api-name"].removesuffix("..."))) == {"é"}
     assert metadata["api-name"].endswith("...")
     assert metadata["source-url"].endswith("...")
+    assert "\ufffd" not in unquote(metadata["source-url"])
     assert sum(len(key) + len(value) for key, value in metadata.items()) < 2048
+
+
+def test_what_is_no_utf_8_in_a_long_url_does_not_cost_the_rest_of_it() -> None:
+    metadata = object_metadata(
+        api_name="a",
+        source_url="https://example.com/?q=Qu%E9bec&" + "a" * 5000,
+        collected_at=datetime(2024, 1, 1, tzinfo=UTC),
+        rows=1,
+        columns=1,
+        body=b"x",
+        run_id="r",
+        pipeline_version="1",
+    )
+    assert metadata["source-url"].startswith("https://example.com/?q=Qu%E9bec&aaaa")
+    assert len(metadata["source-url"]) == 700
 
 
 columns = st.dictionaries(

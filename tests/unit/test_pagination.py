@@ -300,6 +300,90 @@ def test_cursors_need_no_number_of_rows(service: PagedService) -> None:
     assert found[:3] == [0, 1, 2]
 
 
+def pages_of(service: PagedService, *documents: Any, kind: str = "json") -> None:
+    """Let the service give these pages, one after another, and a link from each to the next."""
+
+    def answer(_: Request) -> Response:
+        number = len(service.asked)
+        link = f'<{service.url}/data?after={number}>; rel="next"'
+        headers = {"Link": link} if number < len(documents) else {}
+        if kind == "xml":
+            return Response(documents[number - 1], headers=headers)
+        return JSONResponse(documents[number - 1], headers=headers)
+
+    service.asked.clear()
+    service.answer = answer
+
+
+TWO_ROWS = {"kind": "offset", "limit": 2}
+
+
+@pytest.mark.parametrize(
+    ("last", "kind"),
+    [
+        ({"data": [{"n": 3, "tags": ["c"]}]}, "json"),
+        ({"data": [{"n": 3, "tags": ["c"], "deep": [{"x": 1}, {"x": 2}]}]}, "json"),
+        ("<data><row><n>3</n><tags>c</tags><tags>d</tags></row></data>", "xml"),
+        ("<data><row><n>3</n></row></data>", "xml"),
+    ],
+)
+def test_a_last_page_of_one_record_is_one_row_whatever_lists_it_holds(
+    service: PagedService, last: Any, kind: str
+) -> None:
+    if kind == "json":
+        first: Any = {"data": [{"n": 1, "tags": ["a"]}, {"n": 2, "tags": ["b"]}]}
+    else:
+        first = "<data><row><n>1</n><tags>a</tags></row><row><n>2</n><tags>b</tags></row></data>"
+    pages_of(service, first, last, kind=kind)
+    found = collect(service, TWO_ROWS, format=kind)
+    assert list(dict.fromkeys(int(number) for number in found)) == [1, 2, 3]
+    assert len(service.asked) == 2
+
+
+@pytest.mark.parametrize("pagination", [{"kind": "next_link"}, {"kind": "page"}], ids=["next_link", "page"])
+def test_a_record_alone_on_its_page_is_kept_though_its_own_list_is_empty(
+    service: PagedService, pagination: dict[str, Any]
+) -> None:
+    pages_of(service, [{"n": 1, "h": [{"x": 1}]}], [{"n": 2, "h": []}], [{"n": 3, "h": [{"x": 3}]}], [])
+    assert collect(service, pagination) == [1, 2, 3]
+
+
+def test_a_page_that_says_something_new_is_a_row_without_its_list(service: PagedService) -> None:
+    pages_of(service, {"n": 1, "a": [{"x": 1}], "of": 2}, {"n": 2, "a": [], "of": 2})
+    assert collect(service, {"kind": "next_link"}) == [1, 2]
+
+
+@pytest.mark.parametrize("pagination", [TWO_ROWS, {"kind": "next_link"}], ids=["offset", "next_link"])
+def test_a_page_without_what_the_first_one_had_is_a_failure(
+    service: PagedService, pagination: dict[str, Any]
+) -> None:
+    pages_of(service, {"meta": 1, "data": rows(0, 2)}, {"error": "quota exceeded", "code": 7})
+    said = failure_of(service, pagination)
+    assert "page 2 cannot be read: nothing stands at data; it has: error > code" in said
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"columns": [{"name": "a"}], "data": [[1], [2]]},
+        {"values": [1, 2], "links": [{"rel": "next", "href": "/"}]},
+    ],
+)
+def test_a_list_beside_that_of_objects_may_be_the_rows(service: PagedService, page: dict[str, Any]) -> None:
+    pages_of(service, page)
+    assert '"records"' in failure_of(service, TWO_ROWS)
+
+
+def test_a_cursor_goes_back_as_it_came(service: PagedService) -> None:
+    def answer(request: Request) -> Response:
+        is_first = "cursor" not in request.query_params
+        return JSONResponse({"data": rows(len(service.asked), 1), "next": " YWJj\n" if is_first else None})
+
+    service.answer = answer
+    assert collect(service, {"kind": "cursor", "cursor": "next"}, records="data") == [1, 2]
+    assert service.asked[1]["cursor"] == " YWJj\n"
+
+
 def test_where_the_records_are_must_be_said_when_a_page_holds_several_lists(service: PagedService) -> None:
     service.answer = lambda _: JSONResponse({"total": 9, "data": rows(0, 4), "notes": rows(0, 1)})
     said = failure_of(service, OFFSET)

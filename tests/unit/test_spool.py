@@ -98,7 +98,7 @@ def test_whether_it_can_be_written_is_told_before_it_is_needed(tmp_path: Path) -
     (tmp_path / "file").write_text("a file")
     assert Spool(tmp_path / "not" / "there" / "yet", 1000).refusal() is None
     assert not (tmp_path / "not").exists()
-    for folder in (tmp_path / "file", tmp_path / "file" / "spool"):
+    for folder in (tmp_path / "file", tmp_path / "file" / "spool", tmp_path / ("x" * 300)):
         assert "cannot be written (ENERGY_PIPELINE_SPOOL_DIR)" in str(Spool(folder, 1000).refusal())
 
 
