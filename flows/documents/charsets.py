@@ -7,7 +7,20 @@ import codecs
 from flows.documents.errors import PayloadError
 
 # those that data is published in; others, as `hex` or `utf-7`, are no service's to choose
-_KNOWN = ("iso8859", "latin", "cp", "koi8", "gb", "big5", "euc", "shift_jis")
+_KNOWN = (
+    "iso8859",
+    "latin",
+    "cp",
+    "koi8",
+    "gb",
+    "big5",
+    "euc",
+    "shift_jis",
+    "mac",
+    "tis-620",
+    "johab",
+    "hp-roman8",
+)
 _WIDE = ("utf-16", "utf-32")
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
@@ -28,6 +41,9 @@ def as_utf8(body: bytes, charset: str | None) -> bytes:
     is_wide = codec.startswith(_WIDE) and (b"\x00" in body or body.startswith(_BYTE_ORDER_MARKS))
     if not is_wide and (not codec.startswith((*_KNOWN, *_WIDE)) or _is_utf8(body)):
         return body
+    if body.startswith(_BYTE_ORDER_MARKS):
+        # which tells the order better than a name does
+        codec = next((wide for wide in _WIDE if codec.startswith(wide)), codec)
     try:
         return body.decode(codec).encode()
     except UnicodeError:

@@ -11,12 +11,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
-from urllib.parse import urlsplit
 
+import httpx
 import tenacity
 
 from flows.api_config import ApiConfig, ResolvedSecrets, keep_out_of_logs
 from flows.http_collector.attempt import Attempt, Reply, full_url, run_stopped
+from flows.http_collector.authentication import same_origin
 from flows.http_collector.connections import Connections
 from flows.http_collector.host_limits import DEFAULT_MAX_CONCURRENCY, HostLimit, host_limits, host_of
 from flows.http_collector.replies import AttemptFailedError, CollectionError
@@ -201,7 +202,10 @@ class HttpCollector:
 
 
 def _host_asked(request: CollectionRequest) -> str:
-    return urlsplit(request.url).netloc.casefold() if request.linked_from else host_of(request.api)
+    asked = httpx.URL(request.url)
+    if request.linked_from is None or same_origin(asked, httpx.URL(request.linked_from)):
+        return host_of(request.api)
+    return f"{asked.host}:{asked.port}" if asked.port else asked.host
 
 
 def _key(request: CollectionRequest) -> _RequestKey:

@@ -16,7 +16,8 @@ from flows.api_config import (
     Pagination,
 )
 from flows.http_collector import CollectionError, HttpCollector, Payload
-from flows.pagination.pages import Page, number_at, read_page, text_at
+from flows.pagination.page_values import number_at, text_at
+from flows.pagination.pages import Page, read_page
 from flows.request_plan import CollectionRequest
 
 

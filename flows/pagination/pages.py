@@ -28,6 +28,10 @@ from flows.documents import (
 )
 from flows.http_collector import CollectionError, Payload
 
+_ADVICE = 'say where the rows are, with "records"'
+_NOTHING: tuple[JsonValue, ...] = (None, "", [], {}, 0)
+_SHOWN = 5
+
 
 @dataclass(frozen=True)
 class Page:
@@ -39,9 +43,8 @@ class Page:
         rows_before: How many records the pages before it had.
         document: The whole of it; None for CSV.
         link: Where the HTTP Link header says that the next page is.
-        list_at: Where in the document the list of records is, where that is not configured.
-        object_at: Where the object is that a page is.
-        rows_at: Where its rows are, from the top of the document.
+        place: Where in their documents the rows of all pages are, where that is not configured.
+        around: The last document that had rows there.
         is_spent: The rows are over, though the object around them would make one of its own.
     """
 
@@ -50,9 +53,8 @@ class Page:
     rows_before: int
     document: JsonValue = field(repr=False)
     link: str | None = None
-    list_at: tuple[str, ...] | None = None
-    object_at: tuple[str, ...] | None = None
-    rows_at: tuple[str, ...] | None = None
+    place: tuple[str, ...] | None = None
+    around: JsonValue = field(repr=False, default=None)
     is_spent: bool = False
 
     @property
@@ -65,65 +67,106 @@ def read_page(api: ApiConfig, payload: Payload, last: Page | None) -> Page:
     """A payload as a page, given the one before it.
 
     Raises:
-        CollectionError: Where it cannot be read, holds nothing of what the page before it held, or paging
+        CollectionError: Where it cannot be read, holds something else than the pages before it, or paging
             goes by its rows and they cannot be told.
     """
     number = last.number + 1 if last else 1
-    page = Page(number, (), last.rows_so_far if last else 0, None, payload.next_url)
     try:
         rows, document, found_at = _content(api, text_body(api, payload))
-        page = replace(page, rows=rows, document=document)
+        page = Page(number, rows, last.rows_so_far if last else 0, document, payload.next_url)
         if found_at is None:
-            return replace(page, list_at=last.list_at if last else None)
-        if not _is_an_object(document, found_at):
-            return replace(page, list_at=found_at)
-        list_at = last.list_at if last else None
-        if list_at is not None and found_at[: len(list_at)] == list_at:
-            # one record, as XML writes a list of one
-            return replace(page, rows=values_at(document, list_at), list_at=list_at)
-        return _within_object(api, replace(page, object_at=found_at), last)
+            return replace(page, place=tuple(api.records or api.rows_from or api.columnar or ()))
+        if last is None or last.place is None:
+            return _with_place(api, page, found_at)
+        return _at_place(api, replace(page, place=last.place, around=last.around))
     except PayloadError as error:
         raise CollectionError(f"{payload.source_url}: page {number} cannot be read: {error}") from None
 
 
-def _within_object(api: ApiConfig, page: Page, last: Page | None) -> Page:
-    """A page that is an object of several keys, with the rows that are in it, if they can be told."""
-    (record,) = page.rows
-    if last is None or last.rows_at is None:
-        inner = _rows_in(api, record)
-        if inner is None:
-            return page
-        rows_at = (*(page.object_at or ()), *inner)
-    else:
-        rows_at = last.rows_at
-    found = values_at(page.document, rows_at)
-    rows = [row for value in found for row in _as_rows(value)]
-    page = replace(page, rows=rows, rows_at=rows_at)
-    if rows or last is None:
+def _with_place(api: ApiConfig, page: Page, found_at: tuple[str, ...]) -> Page:
+    """A page of which it is not known yet where its rows are: a list, or in its one list of objects."""
+    if not page.rows:
         return page
-    if not found:
-        (around,) = values_at(last.document, last.object_at or ()) or [{}]
-        strange = [key for key in record if key not in around]
-        if strange:
-            raise PayloadError(f"nothing stands at {show_path(rows_at)}; it has: {show_path(strange)}")
-    return replace(page, is_spent=_counts_rows(api) or _says_nothing_new(api, page, last))
+    if not _is_an_object(page.document, found_at):
+        return replace(page, place=found_at, around=page.document)
+    lists = dict(_lists_in(page.rows[0], found_at))
+    filled = {path: items for path, items in lists.items() if items}
+    of_objects = [path for path, items in filled.items() if any(isinstance(item, dict) for item in items)]
+    if filled and _counts_rows(api) and (len(filled) > 1 or not of_objects):
+        raise PayloadError(f"it holds several lists, or none of objects: {_ADVICE}")
+    if len(of_objects) == 1:
+        place = of_objects[0]
+        rows = filled[place]
+        if len(rows) > _most_rows(api):
+            raise PayloadError(
+                f"{show_path(place)} has {len(rows)} rows, more than were asked for: {_ADVICE}"
+            )
+        return replace(page, rows=rows, place=place, around=page.document)
+    if lists and not filled:
+        if len(lists) > 1:
+            return replace(page, rows=())
+        return replace(page, rows=(), place=next(iter(lists)), around=page.document)
+    return page
 
 
-def _says_nothing_new(api: ApiConfig, page: Page, last: Page) -> bool:
-    """Whether a page without rows has no other values than the page before it, but for where to go on."""
-    pagination = api.pagination
-    going_on: Sequence[str] | None = None
-    if isinstance(pagination, CursorPagination):
-        going_on = pagination.cursor
-    elif isinstance(pagination, NextLinkPagination):
-        going_on = pagination.link
-    left_aside = {page.rows_at, tuple(going_on or ())}
-    known = dict(_leaves(last.document, ()))
-    return all(
-        value in (None, "", [], {}) or known.get(path) == value
+def _at_place(api: ApiConfig, page: Page) -> Page:
+    """A page whose rows are where those of the pages before it were."""
+    found = values_at(page.document, page.place or ())
+    rows = [row for value in found for row in _as_rows(api, page, value)]
+    if rows:
+        return replace(page, rows=rows, around=page.document)
+    if not page.rows:
+        return page
+    before = dict(_leaves(page.around, ()))
+    left_aside = {page.place, _going_on(api)}
+    others = {
+        path: value
         for path, value in _leaves(page.document, ())
-        if path not in left_aside
-    )
+        if value not in _NOTHING and path not in left_aside
+    }
+    new = [path for path in others if before.get(path) in _NOTHING]
+    if new and (not found or _counts_rows(api)):
+        listed = ", ".join(map(show_path, new[:_SHOWN]))
+        raise PayloadError(
+            f"no rows at {show_path(page.place or ())}, but what was not there: {listed}; {_ADVICE}"
+        )
+    is_told = all(before.get(path) == value for path, value in others.items())
+    return replace(page, rows=(), is_spent=not found or _counts_rows(api) or is_told)
+
+
+def _as_rows(api: ApiConfig, page: Page, value: JsonValue) -> Sequence[Any]:
+    if isinstance(value, list):
+        return value
+    if value in (None, "", {}):
+        return []
+    if api.format != "xml":
+        # as some services write a list of one, but it may be an error too
+        earlier = [row for found in values_at(page.around, page.place or ()) for row in found]
+        if not isinstance(value, dict) or not any(
+            isinstance(row, dict) and row.keys() & value for row in earlier
+        ):
+            raise PayloadError(f"something else than rows stands at {show_path(page.place or ())}: {_ADVICE}")
+    return [value]
+
+
+def _going_on(api: ApiConfig) -> tuple[str, ...]:
+    match api.pagination:
+        case CursorPagination():
+            return tuple(api.pagination.cursor)
+        case NextLinkPagination():
+            return tuple(api.pagination.link or ())
+        case _:
+            return ()
+
+
+def _most_rows(api: ApiConfig) -> float:
+    match api.pagination:
+        case OffsetPagination():
+            return api.pagination.limit
+        case PagePagination():
+            return api.pagination.size or math.inf
+        case _:
+            return math.inf
 
 
 def _leaves(value: JsonValue, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonValue]]:
@@ -146,8 +189,8 @@ def _content(api: ApiConfig, body: bytes) -> tuple[Sequence[Any], JsonValue, tup
     records = api.rows_from or api.records
     if records is not None:
         return walk_to_records(document, records), document, None
-    rows, path = find_records(document)
-    return rows, document, path if rows else None
+    rows, found_at = find_records(document)
+    return rows, document, found_at
 
 
 def text_body(api: ApiConfig, payload: Payload) -> bytes:
@@ -170,24 +213,6 @@ def _counts_rows(api: ApiConfig) -> bool:
     return isinstance(api.pagination, OffsetPagination | PagePagination)
 
 
-def _rows_in(api: ApiConfig, record: dict[str, Any]) -> tuple[str, ...] | None:
-    """Where in a page that is one record its rows are: in its one list of objects, as for tabulating.
-
-    Returns:
-        None where it has none.
-
-    Raises:
-        PayloadError: Where it cannot be told which of its lists they are, and paging goes by their number.
-    """
-    lists = {path: items for path, items in _lists_in(record, ()) if items}
-    of_objects = [path for path, items in lists.items() if any(isinstance(item, dict) for item in items)]
-    if lists and _counts_rows(api) and (len(lists) > 1 or not of_objects):
-        raise PayloadError(
-            'it holds several lists, or none of objects: say where its rows are, with "records"'
-        )
-    return of_objects[0] if len(of_objects) == 1 else None
-
-
 def _lists_in(record: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
     """The lists of a record that are in no other."""
     for key, value in record.items():
@@ -195,51 +220,3 @@ def _lists_in(record: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[t
             yield (*path, key), value
         elif isinstance(value, dict):
             yield from _lists_in(value, (*path, key))
-
-
-def _as_rows(found: JsonValue) -> Sequence[Any]:
-    if isinstance(found, list):
-        return found
-    # as XML writes a list of one, and of none
-    return [found] if isinstance(found, dict) and found else []
-
-
-def text_at(page: Page, path: Sequence[str], shown_url: str) -> str | None:
-    """What stands at a path of a page, as it is sent; None for nothing.
-
-    Raises:
-        CollectionError: Where a list or an object stands there.
-    """
-    for value in values_at(page.document, path):
-        if value is True or (value and isinstance(value, dict | list)):
-            kind = "true" if value is True else "an object" if isinstance(value, dict) else "a list"
-            raise CollectionError(
-                f"{shown_url}: page {page.number} has {kind} at {show_path(path)}, "
-                "where paging needs a text or a number"
-            )
-        # null, false and what is empty are none
-        if isinstance(value, str | int | float) and value is not False and str(value).strip():
-            # as it is: what is opaque goes back as it came
-            return str(value)
-    return None
-
-
-def number_at(page: Page, path: Sequence[str], shown_url: str) -> int:
-    """The whole number at a path of a page; 0 for nothing on a first page without rows.
-
-    Raises:
-        CollectionError: Where no such number stands there.
-    """
-    text = text_at(page, path, shown_url)
-    if text is None and page.number == 1 and not page.rows:
-        return 0
-    try:
-        number = float(str(text))
-    except ValueError:
-        number = math.nan
-    if not number.is_integer():
-        found = "nothing" if text is None else repr(text)
-        raise CollectionError(
-            f"{shown_url}: page {page.number} has {found} at {show_path(path)}, where paging needs a number"
-        )
-    return int(number)

@@ -359,7 +359,62 @@ def test_a_page_without_what_the_first_one_had_is_a_failure(
 ) -> None:
     pages_of(service, {"meta": 1, "data": rows(0, 2)}, {"error": "quota exceeded", "code": 7})
     said = failure_of(service, pagination)
-    assert "page 2 cannot be read: nothing stands at data; it has: error > code" in said
+    assert "page 2 cannot be read: no rows at data, but what was not there: error, code" in said
+
+
+WITHOUT_ROWS: dict[str, tuple[Any, Any]] = {
+    "an error beside an empty list": (
+        {"k": 1, "data": rows(0, 2), "error": None},
+        {"k": 1, "data": [], "error": "quota"},
+    ),
+    "rows in another list": ({"k": 1, "data": rows(0, 2), "o": []}, {"k": 1, "data": [], "o": rows(2, 2)}),
+    "a text in the list's place": ({"k": 1, "data": rows(0, 2)}, {"k": 1, "data": "rate limited"}),
+    "a number in the list's place": ({"k": 1, "data": rows(0, 2)}, {"k": 1, "data": 7}),
+    "after a wrapper of one key": ({"data": rows(0, 2)}, {"error": "quota"}),
+    "after a bare list": (rows(0, 2), {"error": "quota", "code": 429}),
+    "a list of errors": ({"k": 1, "data": rows(0, 2)}, {"errors": ["quota"]}),
+}
+
+
+@pytest.mark.parametrize("case", WITHOUT_ROWS)
+@pytest.mark.parametrize("pagination", [TWO_ROWS, {"kind": "page"}], ids=["offset", "page"])
+def test_what_stands_in_place_of_rows_does_not_pass_for_their_end(
+    service: PagedService, pagination: dict[str, Any], case: str
+) -> None:
+    pages_of(service, *WITHOUT_ROWS[case])
+    assert "page 2 cannot be read" in failure_of(service, pagination)
+
+
+def test_texts_are_rows_of_xml_alone_on_the_last_page_too(service: PagedService) -> None:
+    first = "<r><k>3</k><row u='1'>x</row><row>y</row></r>"
+    pages_of(service, first, "<r><k>3</k><row>z</row></r>", kind="xml")
+    found = collect(service, TWO_ROWS, column="row", format="xml")
+    assert found == ["x", "y", "z"]
+
+
+def test_more_rows_than_were_asked_for_are_those_of_a_list_inside_a_record(service: PagedService) -> None:
+    pages_of(service, "<r><row><id>1</id><i><v>1</v></i><i><v>2</v></i></row></r>", kind="xml")
+    assert "2 rows, more than were asked for" in failure_of(service, {**OFFSET, "limit": 1}, format="xml")
+
+
+@pytest.mark.parametrize("total", [-1, 0])
+def test_a_total_that_the_rows_contradict_is_a_failure(service: PagedService, total: int) -> None:
+    service.answer = lambda _: JSONResponse({"total": total, "data": rows(0, 2)})
+    for options in ({"records": "data"}, {}):
+        assert "at total" in failure_of(service, {**TWO_ROWS, "total": "total"}, **options)
+        assert "at total" in failure_of(service, {"kind": "page", "total_pages": "total"}, **options)
+
+
+def test_a_place_is_remembered_over_pages_without_it(service: PagedService) -> None:
+    wrapped = {"k": 1, "data": rows(0, 2)}
+    pages_of(service, wrapped, {}, {"k": 1, "data": []}, {"k": 1, "data": rows(2, 1)})
+    assert collect(service, {"kind": "next_link"}, column="data_n") == [0, 1, 2]
+
+
+def test_a_first_page_without_rows_is_the_end(service: PagedService) -> None:
+    service.answer = lambda request: JSONResponse({"data": [], "page": request.query_params["page"]})
+    collect(service, {"kind": "page"}, column="page")
+    assert len(service.asked) == 1
 
 
 @pytest.mark.parametrize(
