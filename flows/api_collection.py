@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from flows.api_config import ApiConfig
-from flows.documents import PayloadError
+from flows.documents import PayloadError, readable
 from flows.http_collector import CollectionError, HttpCollector, Payload
-from flows.pagination import collect_pages, text_body
+from flows.pagination import collect_pages
 from flows.request_plan import PlannedCollection
 from flows.tabulation import Layout, Part, Table, tabulate
 
@@ -60,7 +60,8 @@ def collect_table(
     _refuse_what_is_partly_published(collected)
     try:
         with tabulating or nullcontext():
-            parts = [Part(text_body(collection.api, payload), labels) for payload, labels in collected]
+            form = collection.api.format
+            parts = [Part(readable(each.body, form, each.charset), labels) for each, labels in collected]
             table = tabulate(parts, layout_of(collection.api))
     except PayloadError as error:
         where = payloads[0].source_url + (f" and its {len(payloads) - 1} other pages" if payloads[1:] else "")

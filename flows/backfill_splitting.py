@@ -14,7 +14,6 @@ from uuid import UUID
 import httpx
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.deployments import run_deployment
@@ -25,6 +24,7 @@ from flows.api_config import ApiConfig, ConfigError, Problem
 from flows.backfill_report import joined_outcome, untold_outcome
 from flows.progress_artifact import ProgressArtifact, shown_percents
 from flows.request_plan import parts_of_days, units_asked_for
+from flows.run_artifacts import artifacts_of
 from flows.run_report import ApiOutcome
 from flows.run_sharing import RunTicket
 
@@ -167,12 +167,9 @@ def _mean_percent(client: SyncPrefectClient, runs: Sequence[FlowRun], ended: Col
 
 def _report(run: FlowRun) -> dict[str, Any]:
     """What a part has told of each API; nothing where it came to no end of its own."""
-    mine = ArtifactFilter(
-        flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]), key=ArtifactFilterKey(any_=[PART_KEY])
-    )
     try:
         with get_client(sync_client=True) as client:
-            artifacts = client.read_artifacts(artifact_filter=mine)
+            artifacts = artifacts_of(client, [run.id], PART_KEY)
         return dict(json.loads(str(artifacts[-1].data))) if artifacts else {}
     except (PrefectException, httpx.HTTPError) as error:
         logger.warning("what became of %s cannot be read: %s", run.name, error)

@@ -11,9 +11,9 @@ from uuid import UUID
 import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.exceptions import PrefectException
 
+from flows.run_artifacts import artifacts_of
 from flows.run_progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -71,8 +71,5 @@ def shown_percents(client: SyncPrefectClient, flow_runs: Sequence[UUID]) -> dict
         PrefectException: Where the server does not tell.
         HTTPError: Where it cannot be asked.
     """
-    of_runs = ArtifactFilterFlowRunId(any_=list(flow_runs))
-    artifacts = client.read_artifacts(
-        artifact_filter=ArtifactFilter(flow_run_id=of_runs, key=ArtifactFilterKey(any_=[PROGRESS_KEY]))
-    )
+    artifacts = artifacts_of(client, flow_runs, PROGRESS_KEY)
     return {each.flow_run_id: float(str(each.data)) for each in artifacts if each.flow_run_id}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.client.schemas.objects import State
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
+from prefect.client.schemas.objects import Artifact, State
 from prefect.states import Completed, Failed
 
 from flows.run_report import ApiResult, RunResults, done_text, windows_of_all
@@ -26,6 +30,18 @@ def publish_artifacts(results: RunResults) -> None:
     create_markdown_artifact(
         key=REPORT_KEY, markdown=report_markdown(results), description="Report of one run"
     )
+
+
+def artifacts_of(client: SyncPrefectClient, flow_runs: Sequence[UUID], key: str) -> list[Artifact]:
+    """The artifacts of a key that these flow runs have published.
+
+    Raises:
+        PrefectException: Where the server does not tell.
+        HTTPError: Where it cannot be asked.
+    """
+    of_runs = ArtifactFilterFlowRunId(any_=list(flow_runs))
+    of_key = ArtifactFilterKey(any_=[key])
+    return client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_runs, key=of_key))
 
 
 def final_state(results: RunResults, *, has_caller: bool) -> State[RunResults]:

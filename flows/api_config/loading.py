@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,15 +93,12 @@ def inspect_config(file: Path) -> InspectedConfig:
     is_choice_sure = bool(entries)
     for index, entry in enumerate(entries):
         path = f"$.apis[{index}]"
-        if not isinstance(entry, dict):
-            problems.append(Problem(str(file), path, "is not an object"))
-            entry = {}  # noqa: PLW2901 - so that the others keep their places
-            found = []
-        else:
-            found = validation_problems(file, path, ApiConfig, _with_defaults(entry, usable_defaults))
-        faulty_defaults = defaults.keys() - usable_defaults.keys() - entry.keys()
-        api, at_fault = _usable_part(file, path, _with_defaults(entry, usable_defaults), faulty_defaults)
-        problems += found
+        own: dict[str, Any] = entry if isinstance(entry, dict) else {}
+        merged = _with_defaults(own, usable_defaults)
+        found = validation_problems(file, path, ApiConfig, merged)
+        problems += found if own is entry else [Problem(str(file), path, "is not an object")]
+        faulty_defaults = defaults.keys() - usable_defaults.keys() - own.keys()
+        api, at_fault = _usable_part(file, path, merged, found, faulty_defaults)
         problems += [
             Problem(str(file), path + where, cause, advice)
             for where, cause, advice in inconsistencies(api, at_fault)
@@ -113,25 +110,28 @@ def inspect_config(file: Path) -> InspectedConfig:
 
 
 def _usable_part(
-    file: Path, path: str, entry: dict[str, Any], faulty_defaults: Iterable[str]
+    file: Path, path: str, entry: dict[str, Any], found: Sequence[Problem], faulty_defaults: Iterable[str]
 ) -> tuple[ApiConfig, set[str]]:
     """An API without the keys at fault, and these keys, those that are missing or misspelt among them."""
-    at_fault = {*(_STAND_INS.keys() - entry.keys()), *map(_meant, faulty_defaults)}
-    usable = {**_STAND_INS, **entry}
-    while found := validation_problems(file, path, ApiConfig, usable):
+    at_fault = set(map(_meant, faulty_defaults))
+    usable = entry
+    while found:
         faulty = {
-            key for key in usable if any(_is_within(path + path_step(key), problem.path) for problem in found)
+            key
+            for key in {**_STAND_INS, **usable}
+            if any(_is_within(path + path_step(key), problem.path) for problem in found)
         }
         if not faulty:
             # no key's own, as where it is nested too deeply
-            faulty = set(usable)
+            faulty = {*_STAND_INS, *usable}
             at_fault |= ApiConfig.model_fields.keys()
         at_fault |= set(map(_meant, faulty))
         usable = {key: value for key, value in usable.items() if key not in faulty}
         usable |= {key: text for key, text in _STAND_INS.items() if key in faulty}
+        found = validation_problems(file, path, ApiConfig, usable)
     # rather than what its host is asked with by default, or what is not asked at all
     replaced: dict[str, Any] = {"auth": [{"kind": "none"}], "enabled": False}
-    usable |= {key: value for key, value in replaced.items() if key in at_fault}
+    usable = {**usable, **{key: value for key, value in replaced.items() if key in at_fault}}
     return validated(ApiConfig, usable), at_fault
 
 
@@ -194,12 +194,9 @@ def _with_defaults(entry: dict[str, Any], defaults: dict[str, Any]) -> dict[str,
     for key in _MERGED_KEYS:
         if isinstance(entry.get(key), dict) and isinstance(defaults.get(key), dict):
             # headers are the same whatever their case
-            own = {name.casefold() if key == "headers" else name for name in entry[key]}
-            others = {
-                name: text
-                for name, text in defaults[key].items()
-                if (name.casefold() if key == "headers" else name) not in own
-            }
+            folded = str.casefold if key == "headers" else str
+            own = set(map(folded, entry[key]))
+            others = {name: text for name, text in defaults[key].items() if folded(name) not in own}
             merged[key] = {**others, **entry[key]}
     return merged
 

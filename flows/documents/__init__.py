@@ -1,7 +1,7 @@
 """READ: payload bytes to trees and rows, as their format says; pure."""
 
 from flows.documents.archive import Member, archive_members
-from flows.documents.charsets import as_utf8
+from flows.documents.charsets import readable
 from flows.documents.csv_document import read_csv_rows
 from flows.documents.errors import PayloadError, show_path
 from flows.documents.json_document import (
@@ -22,12 +22,12 @@ __all__ = [
     "Member",
     "PayloadError",
     "archive_members",
-    "as_utf8",
     "compact_json",
     "decode_json",
     "decode_xml",
     "find_records",
     "read_csv_rows",
+    "readable",
     "show_path",
     "source_text",
     "values_at",

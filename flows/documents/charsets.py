@@ -25,7 +25,16 @@ _WIDE = ("utf-16", "utf-32")
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 
-def as_utf8(body: bytes, charset: str | None) -> bytes:
+def readable(body: bytes, form: str, charset: str | None) -> bytes:
+    """A body as its format is read: JSON and CSV in UTF-8; XML and archives say it themselves.
+
+    Raises:
+        PayloadError: Where it is not in the charset that it is said to be in.
+    """
+    return _as_utf8(body, charset) if form in {"json", "csv"} else body
+
+
+def _as_utf8(body: bytes, charset: str | None) -> bytes:
     """A body in UTF-8, where its Content-Type says that it is in another charset.
 
     What is UTF-8 stays as it is: servers name a charset of their own for it too. So does what is in a

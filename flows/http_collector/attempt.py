@@ -9,7 +9,7 @@ import httpx
 from h2.exceptions import H2Error
 
 from flows.api_config import ResolvedSecrets, TokenAuth, is_loopback
-from flows.documents import PayloadError, as_utf8
+from flows.documents import PayloadError, readable
 from flows.http_collector.authentication import authenticated, same_origin
 from flows.http_collector.bounded_network import BoundedClient
 from flows.http_collector.meanings import meaning_of
@@ -169,10 +169,8 @@ class Attempt:
         raise failed_status(response, self.shown_url, start, words=meaning.words if meaning else "")
 
     def _readable(self, body: bytes, response: httpx.Response) -> bytes:
-        if self.request.api.format not in {"json", "csv"}:
-            return body
         try:
-            return as_utf8(body, response.charset_encoding)
+            return readable(body, self.request.api.format, response.charset_encoding)
         except PayloadError:
             # it may be cut; tabulating says what is wrong with a whole one
             return body

@@ -187,10 +187,12 @@ class HttpCollector:
                 self._give_up_at[_identity(request)] += max(seconds, 0.0)
 
     def _limit_of(self, request: CollectionRequest) -> HostLimit:
+        host = _host_asked(request)
         with self._lock:
-            # what a link leads to is no fault of the API's own host
-            elsewhere = HostLimit(DEFAULT_MAX_CONCURRENCY, None, self._sleep)
-            return self._limits.setdefault(_host_asked(request), elsewhere)
+            if host not in self._limits:
+                # what a link leads to is no fault of the API's own host
+                self._limits[host] = HostLimit(DEFAULT_MAX_CONCURRENCY, None, self._sleep)
+            return self._limits[host]
 
     def _wait_unless_stopping(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
@@ -202,8 +204,10 @@ class HttpCollector:
 
 
 def _host_asked(request: CollectionRequest) -> str:
+    if request.linked_from is None:
+        return host_of(request.api)
     asked = httpx.URL(request.url)
-    if request.linked_from is None or same_origin(asked, httpx.URL(request.linked_from)):
+    if same_origin(asked, httpx.URL(request.linked_from)):
         return host_of(request.api)
     return f"{asked.host}:{asked.port}" if asked.port else asked.host
 

@@ -1,6 +1,5 @@
 """COLLECT, page by page: all that an API hands out, or a failure that says what is missing."""
 
 from flows.pagination.following import collect_pages, first_page
-from flows.pagination.pages import text_body
 
-__all__ = ["collect_pages", "first_page", "text_body"]
+__all__ = ["collect_pages", "first_page"]

@@ -17,11 +17,11 @@ from flows.api_config import (
 from flows.documents import (
     JsonValue,
     PayloadError,
-    as_utf8,
     decode_json,
     decode_xml,
     find_records,
     read_csv_rows,
+    readable,
     show_path,
     values_at,
     walk_to_records,
@@ -72,7 +72,7 @@ def read_page(api: ApiConfig, payload: Payload, last: Page | None) -> Page:
     """
     number = last.number + 1 if last else 1
     try:
-        rows, document, found_at = _content(api, text_body(api, payload))
+        rows, document, found_at = _content(api, readable(payload.body, api.format, payload.charset))
         page = Page(number, rows, last.rows_so_far if last else 0, document, payload.next_url)
         if found_at is None:
             return replace(page, place=tuple(api.records or api.rows_from or api.columnar or ()))
@@ -191,15 +191,6 @@ def _content(api: ApiConfig, body: bytes) -> tuple[Sequence[Any], JsonValue, tup
         return walk_to_records(document, records), document, None
     rows, found_at = find_records(document)
     return rows, document, found_at
-
-
-def text_body(api: ApiConfig, payload: Payload) -> bytes:
-    """The body of a payload as its format is read: JSON and CSV in UTF-8; XML and archives say it themselves.
-
-    Raises:
-        PayloadError: Where it is not in the charset that it is said to be in.
-    """
-    return as_utf8(payload.body, payload.charset) if api.format in {"json", "csv"} else payload.body
 
 
 def _is_an_object(document: JsonValue, path: tuple[str, ...]) -> bool:

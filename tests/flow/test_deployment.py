@@ -13,14 +13,13 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import EventTrigger
 from prefect_aws import S3Bucket
 
 from blocks.api_credentials import ApiCredentials
 from flows.energy_pipeline import backfill, energy_pipeline
-from flows.run_artifacts import final_state
+from flows.run_artifacts import artifacts_of, final_state
 from flows.run_report import ApiOutcome, results_of_no_run, run_results
 from flows.sandbox import faults
 from flows.sandbox.prefect_server import EmbeddedPrefectServer
@@ -122,11 +121,7 @@ def test_workers_of_one_pool_share_a_backfill_and_no_day_is_asked_for_twice(
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(limit=200)
         report, progress = (
-            client.read_artifacts(
-                artifact_filter=ArtifactFilter(
-                    flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]), key=ArtifactFilterKey(any_=[key])
-                )
-            )
+            artifacts_of(client, [run.id], key)
             for key in ("energy-pipeline-report", "energy-pipeline-progress")
         )
     parts = [each for each in runs if each.deployment_id == deployment.id and each.id != run.id]

@@ -49,12 +49,10 @@ def test_the_stamp_is_in_utc() -> None:
     assert run_stamp(local) == "20240310_013005"
 
 
-@given(name=texts, url=texts)
-@settings(deadline=None)
-def test_metadata_is_ascii_small_and_reversible(name: str, url: str) -> None:
-    metadata = object_metadata(
-        api_name=name,
-        source_url=f"https://example.com/?q=100%25&n={url}",
+def metadata_of(api_name: str, source_url: str) -> dict[str, str]:
+    return object_metadata(
+        api_name=api_name,
+        source_url=source_url,
         collected_at=datetime(2024, 1, 1, tzinfo=UTC),
         rows=1,
         columns=2,
@@ -62,6 +60,12 @@ def test_metadata_is_ascii_small_and_reversible(name: str, url: str) -> None:
         run_id="run",
         pipeline_version="1",
     )
+
+
+@given(name=texts, url=texts)
+@settings(deadline=None)
+def test_metadata_is_ascii_small_and_reversible(name: str, url: str) -> None:
+    metadata = metadata_of(name, f"https://example.com/?q=100%25&n={url}")
     assert set(metadata) == {
         "api-name",
         "source-url",
@@ -98,16 +102,7 @@ def test_long_metadata_is_cut_visibly() -> None:
 
 
 def test_what_is_no_utf_8_in_a_long_url_does_not_cost_the_rest_of_it() -> None:
-    metadata = object_metadata(
-        api_name="a",
-        source_url="https://example.com/?q=Qu%E9bec&" + "a" * 5000,
-        collected_at=datetime(2024, 1, 1, tzinfo=UTC),
-        rows=1,
-        columns=1,
-        body=b"x",
-        run_id="r",
-        pipeline_version="1",
-    )
+    metadata = metadata_of("a", "https://example.com/?q=Qu%E9bec&" + "a" * 5000)
     assert metadata["source-url"].startswith("https://example.com/?q=Qu%E9bec&aaaa")
     assert len(metadata["source-url"]) == 700
 
