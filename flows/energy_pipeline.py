@@ -12,14 +12,14 @@ from __future__ import annotations
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.backfill_run import run_backfill
-from flows.flow_parameters import ApiNames, ConfigFile, EndDate, Force, S3Block, SplitInto, StartDate
-from flows.pipeline_run import run_pipeline
+from flows.orchestration.backfill_run import run_backfill
+from flows.orchestration.flow_parameters import ApiNames, ConfigFile, EndDate, Force, S3Block, StartDate
+from flows.orchestration.pipeline_run import run_pipeline
+from flows.orchestration.task_runners import thread_pool
 from flows.run_report import RunResults
-from flows.task_runners import TaskRunnerOfSettings
 
 
-@flow(name="energy-pipeline", task_runner=TaskRunnerOfSettings())  # type: ignore[arg-type]
+@flow(name="energy-pipeline", task_runner=thread_pool())  # type: ignore[arg-type]
 def energy_pipeline(
     apis: ApiNames = None, config_file: ConfigFile = None, s3_block: S3Block = None
 ) -> State[RunResults]:
@@ -37,7 +37,7 @@ def energy_pipeline(
     return run_pipeline(apis, config_file, s3_block)
 
 
-@flow(name="energy-pipeline-backfill", task_runner=TaskRunnerOfSettings())  # type: ignore[arg-type]
+@flow(name="energy-pipeline-backfill", task_runner=thread_pool())  # type: ignore[arg-type]
 def backfill(
     start_date: StartDate,
     end_date: EndDate,
@@ -45,7 +45,6 @@ def backfill(
     config_file: ConfigFile = None,
     s3_block: S3Block = None,
     force: Force = False,
-    split_into: SplitInto = 1,
 ) -> State[RunResults]:
     """Collect past dates of the configured APIs that are not stored yet, each as an object of its own in S3.
 
@@ -56,11 +55,9 @@ def backfill(
         config_file: Configuration to use instead of the one in the settings.
         s3_block: Name of the `S3Bucket` block to store into instead of the one in the settings.
         force: Whether to collect also what is stored.
-        split_into: How many runs share it, each taking a part of the days, of the deployment that this
-            is a run of; any worker of its work pool may take one.
 
     Returns:
         Completed when all dates are stored or empty; PartiallyCompleted when some failed; Failed
         when all failed or what was asked for is wrong. The state's data are the results.
     """
-    return run_backfill(start_date, end_date, apis, config_file, s3_block, force=force, split_into=split_into)
+    return run_backfill(start_date, end_date, apis, config_file, s3_block, force=force)

@@ -17,16 +17,16 @@ from flows.api_config import (
     use_bucket,
 )
 from flows.request_plan import askable_apis
-from flows.run_progress import ShowProgress, showing_progress
 from flows.run_report import ApiResult, RunResults
+from flows.run_report.progress import ShowProgress, showing_progress
 
 if TYPE_CHECKING:
     from prefect import Flow
 
-    from flows.access_probe import ProbeResult
-    from flows.api_preview import ApiPreview
+    from flows.inspection.preview import ApiPreview
+    from flows.inspection.probe import ProbeResult
+    from flows.inspection.status import PipelineStatus
     from flows.object_store import DrainReport
-    from flows.pipeline_status import PipelineStatus
 
 
 class ConfigurationReport(TypedDict):
@@ -135,7 +135,7 @@ class EnergyDataPipelineIntegration:
 
         Nothing is stored or changed. An API whose secrets are missing is told and not asked.
         """
-        from flows.access_probe import probe_access
+        from flows.inspection.probe import probe_access
 
         report = self.validate_configuration()
         try:
@@ -154,13 +154,13 @@ class EnergyDataPipelineIntegration:
             CollectionError: Where it gave no usable reply.
             PayloadError: Where its reply is no table.
         """
-        from flows.api_preview import preview_api
+        from flows.inspection.preview import preview_api
 
         return preview_api(self._config_file or Settings().config_file, name, first_rows)
 
     def get_pipeline_status(self) -> PipelineStatus:
         """The last run on this machine and, for each API, the last object in the bucket and its age."""
-        from flows.pipeline_status import pipeline_status
+        from flows.inspection.status import pipeline_status
 
         with use_bucket(self._bucket):
             return pipeline_status(Settings(), self._config_file)
@@ -171,7 +171,7 @@ class EnergyDataPipelineIntegration:
         Raises:
             ConfigError: Where the bucket's settings cannot be used.
         """
-        from flows.run_preparation import open_spool, open_store
+        from flows.orchestration.run_resources import open_spool, open_store
 
         settings = Settings()
         with use_bucket(self._bucket):

@@ -35,7 +35,7 @@ import rich.progress  # noqa: F401
 import typer  # noqa: F401
 from prefect.logging.configuration import setup_logging
 
-from flows.command_parts import prepare_prefect
+from flows.command_line.options import prepare_prefect
 
 _forking = multiprocessing.get_context("forkserver")
 _forking.set_forkserver_preload([__name__])

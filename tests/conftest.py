@@ -18,11 +18,13 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import settings
 
-from flows.sandbox.faults import FaultScript
-from flows.sandbox.isone_api import BASE_PATH, create_isone_api
+from flows.process.prefect_server import EmbeddedPrefectServer
+from flows.process.temporary_prefect import send_what_is_pending
+from flows.sandbox.isone_api import BASE_PATH
 from flows.sandbox.loopback_server import LoopbackServer
-from flows.sandbox.prefect_server import EmbeddedPrefectServer, send_what_is_pending
 from flows.sandbox.s3_server import EmbeddedS3
+from tests.providers.faults import FaultScript
+from tests.providers.isone import create_faulty_isone_api
 
 # how long an example takes says how busy the machine is; fewer of them keep the suite within minutes
 settings.register_profile("any machine", deadline=None, max_examples=40)
@@ -81,7 +83,7 @@ def isone(monkeypatch: pytest.MonkeyPatch) -> Iterator[IsoneSandbox]:
     monkeypatch.setenv("SANDBOX_USER", USERNAME)
     monkeypatch.setenv("SANDBOX_PASSWORD", PASSWORD)
     faults = FaultScript()
-    app = create_isone_api(username=USERNAME, password=PASSWORD, faults=faults)
+    app = create_faulty_isone_api(faults, username=USERNAME, password=PASSWORD)
     with LoopbackServer(app) as server:
         yield IsoneSandbox(server.base_url + BASE_PATH, faults)
 

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from flows.object_store import Spool
-from flows.run_record import last_results
-from flows.sandbox.faults import Fault, FaultScript
-from flows.sandbox.isone_api import BASE_PATH, create_isone_api
+from flows.run_report.last_run import last_results
+from flows.sandbox.isone_api import BASE_PATH
 from flows.sandbox.loopback_server import LoopbackServer
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.commands import LoadedCommand, StartedCommand
+from tests.providers.faults import Fault, FaultScript
+from tests.providers.isone import create_faulty_isone_api
 
 _USERNAME, _PASSWORD = "sandbox-user", "sandbox-password"
 _MAX_SPOOL_BYTES = 10**9
@@ -202,7 +203,7 @@ def interrupted_runs(
 ) -> Iterator[InterruptedRuns]:
     """Runs on an API of their own, into a new bucket."""
     faults = FaultScript()
-    app = create_isone_api(username=_USERNAME, password=_PASSWORD, faults=faults)
+    app = create_faulty_isone_api(faults, username=_USERNAME, password=_PASSWORD)
     with LoopbackServer(app) as server:
         bucket = f"interrupted-{uuid.uuid4().hex[:12]}"
         s3.create_bucket(bucket)

@@ -28,7 +28,7 @@ from flows.api_config.field_types import (
 )
 from flows.api_config.paging import Pagination
 from flows.api_config.problems import nearest_word
-from flows.api_config.reply_conditions import ReplyConditions
+from flows.api_config.response_conditions import ReplyConditions
 from flows.api_config.templates import NAME_PATTERN
 
 Unit = Literal["hour", "day", "month", "year"]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError
@@ -39,10 +39,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".energy-pipeline")
     spool_dir: Path = Path(".energy-pipeline/spool")
     max_spool_mb: float = Field(default=10_000, ge=0)
-    task_runner: Literal["threads", "dask", "ray"] = "threads"
     max_workers: int | None = Field(default=None, ge=1, le=1000)
-    dask_address: str | None = None
-    ray_address: str | None = None
 
     def __init__(self, **values: Any) -> None:
         with _readable_env_file(), _told_in_a_line_each():

@@ -2,6 +2,6 @@
 
 from flows.http_collector.collector import HttpCollector, Payload
 from flows.http_collector.host_limits import host_of
-from flows.http_collector.replies import CollectionError
+from flows.http_collector.responses import CollectionError
 
 __all__ = ["CollectionError", "HttpCollector", "Payload", "host_of"]

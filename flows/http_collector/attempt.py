@@ -11,10 +11,10 @@ from h2.exceptions import H2Error
 from flows.api_config import ResolvedSecrets, TokenAuth, is_loopback
 from flows.documents import PayloadError, readable
 from flows.http_collector.authentication import authenticated, same_origin
-from flows.http_collector.bounded_network import BoundedClient
-from flows.http_collector.meanings import meaning_of
+from flows.http_collector.deadlines import BoundedClient
 from flows.http_collector.redirects import is_inward
-from flows.http_collector.replies import (
+from flows.http_collector.response_classification import meaning_of
+from flows.http_collector.responses import (
     AttemptFailedError,
     failed_exchange,
     failed_status,

@@ -20,7 +20,7 @@ from flows.http_collector.attempt import Attempt, Reply, full_url, run_stopped
 from flows.http_collector.authentication import same_origin
 from flows.http_collector.connections import Connections
 from flows.http_collector.host_limits import DEFAULT_MAX_CONCURRENCY, HostLimit, host_limits, host_of
-from flows.http_collector.replies import AttemptFailedError, CollectionError
+from flows.http_collector.responses import AttemptFailedError, CollectionError
 from flows.http_collector.tokens import TokenStore
 from flows.request_plan import CollectionRequest, PlannedCollection
 

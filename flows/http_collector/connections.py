@@ -12,9 +12,9 @@ from http.cookiejar import CookieJar
 import httpx
 
 from flows.api_config import ApiConfig
-from flows.http_collector.bounded_network import BoundedClient
+from flows.http_collector.deadlines import BoundedClient
 from flows.http_collector.host_limits import host_of
-from flows.http_collector.replies import AttemptFailedError
+from flows.http_collector.responses import AttemptFailedError
 
 # a process may have 256 files open on some systems
 _MAX_IDLE = 32

@@ -13,7 +13,7 @@ import msgspec
 from h2.exceptions import H2Error
 
 from flows.api_config import OAuth2PasswordAuth, ResolvedSecrets, TokenAuth
-from flows.http_collector.replies import AttemptFailedError, failed_exchange, failed_status
+from flows.http_collector.responses import AttemptFailedError, failed_exchange, failed_status
 
 # a token is renewed this long before its end, so that it does not end under way
 _LEEWAY_SECONDS = 30.0

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from flows.api_config import ExplicitBucket
 
 if TYPE_CHECKING:
     from prefect_aws import S3Bucket
-    from pydantic import SecretStr
 
 # bounds how long a dead endpoint is waited for; the task's own retries come on top
 _CLIENT_CONFIG: dict[str, Any] = {
@@ -51,6 +55,25 @@ def open_bucket(
         aws_client_parameters=AwsClientParameters(endpoint_url=endpoint_url, config=config),
     )
     return S3Bucket(bucket_name=bucket, credentials=credentials, bucket_folder=bucket_folder)
+
+
+def bucket_by_name(
+    name: str, variables: Mapping[str, str], explicit: ExplicitBucket | None = None
+) -> S3Bucket:
+    """A block for a bucket known by its name, with AWS settings from `variables` (`AWS_…`)."""
+    explicit = explicit or ExplicitBucket()
+    secret_key = variables.get("AWS_SECRET_ACCESS_KEY")
+    # in the AWS chain, keys in the environment go before a profile named there
+    profile_named_there = None if secret_key else variables.get("AWS_PROFILE")
+    return open_bucket(
+        name,
+        profile=explicit.profile or profile_named_there,
+        region=explicit.region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION"),
+        endpoint_url=variables.get("AWS_ENDPOINT_URL_S3") or variables.get("AWS_ENDPOINT_URL"),
+        access_key_id=variables.get("AWS_ACCESS_KEY_ID"),
+        secret_access_key=SecretStr(secret_key) if secret_key else None,
+        session_token=variables.get("AWS_SESSION_TOKEN"),
+    )
 
 
 def secrets_of(block: S3Bucket) -> tuple[str, ...]:

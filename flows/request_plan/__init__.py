@@ -15,7 +15,6 @@ from flows.request_plan.requests import (
     plan_collections,
     plan_window,
 )
-from flows.request_plan.splitting import parts_of_days
 from flows.request_plan.windows import Window, current_window, window_stamp, windows_of_days
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "batches_of",
     "current_window",
     "missing_windows",
-    "parts_of_days",
     "plan_collections",
     "plan_window",
     "refused_dates",

@@ -12,7 +12,6 @@ import base64
 import gzip
 import hmac
 import re
-import time
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -23,8 +22,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from flows.sandbox.fault_injection import FaultInjection
-from flows.sandbox.faults import FaultScript, SeenRequest
 from flows.sandbox.isone_calendar import EASTERN, midnight, timestamp
 from flows.sandbox.isone_operations import fuel_mix, latest_fuel_mix, morning_report, seven_day_forecast
 from flows.sandbox.isone_prices import hourly_lmps, locations, system_locations
@@ -105,7 +102,6 @@ def create_isone_api(
     *,
     username: str,
     password: str,
-    faults: FaultScript | None = None,
     now: Callable[[], datetime] = _now,
     latency_seconds: float = 0.0,
 ) -> ASGIApp:
@@ -114,7 +110,6 @@ def create_isone_api(
     Args:
         username: Of HTTP Basic.
         password: Of HTTP Basic.
-        faults: What to send instead, and where requests are noted.
         now: The time of day, Eastern.
         latency_seconds: Waited before each reply.
     """
@@ -129,13 +124,7 @@ def create_isone_api(
             return refusal
         return await asyncio.to_thread(_reply, request.url.path, dict(request.headers), now())
 
-    def describe(scope: Scope) -> SeenRequest:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        is_authorised = headers.pop("authorization", "") == expected
-        path = scope["path"].removeprefix(BASE_PATH)
-        return SeenRequest(path, scope["query_string"].decode(), headers, is_authorised, time.monotonic())
-
-    return FaultInjection(_as_asgi(answer), faults or FaultScript(), describe)
+    return _as_asgi(answer)
 
 
 def _as_asgi(answer: Callable[[Request], Awaitable[Response]]) -> ASGIApp:

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from flows.sandbox.child_process import ChildProcess, ServerStartError, free_ports
+from flows.process.child_process import ChildProcess, ServerStartError, free_ports
 from flows.sandbox.s3_identities import S3Identity, kept_owner, write_identities
 
 if TYPE_CHECKING:

@@ -13,15 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.api_collection import collect_table
 from flows.api_config import ApiConfig, ResolvedSecrets
+from flows.collection.api_table import collect_table
 from flows.documents import PayloadError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.request_plan import plan_collections
-from flows.sandbox.faults import Fault, FaultScript
-from flows.sandbox.isone_api import BASE_PATH, create_isone_api
+from flows.sandbox.isone_api import BASE_PATH
 from flows.sandbox.loopback_server import LoopbackServer
 from tests.conftest import NOW
+from tests.providers.faults import Fault, FaultScript
+from tests.providers.isone import create_faulty_isone_api
 
 MAX_RESPONSE_MB = 50
 # the process as it is with everything loaded, the largest reply that is taken, and what one
@@ -42,7 +43,7 @@ class Outcome:
 def run_hostile_replies() -> None:
     """Collect each reply and print what it cost; fails where one costs more than is allowed."""
     script = FaultScript()
-    with LoopbackServer(create_isone_api(username="u", password="p", faults=script)) as server:
+    with LoopbackServer(create_faulty_isone_api(script, username="u", password="p")) as server:
         for name, fault in _replies():
             script.clear()
             script.add("*", fault, times=None)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.commands import StartedCommand
 from tests.conftest import eventually

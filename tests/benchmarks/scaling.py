@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.object_store import csv_bytes
-from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
 from flows.tabulation import Layout, Part, tabulate
 from tests.benchmarks.environments import isolated_python

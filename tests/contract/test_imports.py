@@ -1,4 +1,4 @@
-"""The way the data flows is the way imports run; names and sizes keep to the house's rules."""
+"""Imports run downwards from folder to folder; names and sizes keep to the project's rules."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-# from the top down: a stage imports what stands above it, never what stands below
-STAGES = (
+# from the bottom up: a folder imports from those before it
+FOLDERS = (
     "flows.api_config",
     "flows.catalog",
     "flows.request_plan",
@@ -22,74 +22,26 @@ STAGES = (
     "flows.http_collector",
     "flows.pagination",
     "flows.tabulation",
-    "flows.api_collection",
     "flows.data_checks",
     "flows.object_store",
-    "flows.object_outputs",
-    "flows.missing_data",
-    "flows.table_checks",
-    "flows.window_counts",
     "flows.run_report",
-    "flows.backfill_report",
-    "flows.run_record",
-    "flows.run_progress",
-    "flows.run_artifacts",
-    "flows.progress_artifact",
-    "flows.collection_run",
-    "flows.window_collection",
-    "blocks.api_credentials",
-    "flows.run_preparation",
-    "flows.shared_host_limits",
-    "flows.run_sharing",
-    "flows.collection_tasks",
-    "flows.process_ending",
-    "flows.process_memory",
-    "flows.task_endings",
-    "flows.task_runners",
-    "flows.pipeline_run",
-    "flows.backfill_splitting",
-    "flows.backfill_run",
-    "flows.flow_parameters",
+    "flows.collection",
+    "flows.process",
+    "blocks",
+    "flows.orchestration",
     "flows.energy_pipeline",
-    "flows.pipeline_status",
-    "flows.api_preview",
-    "flows.access_probe",
+    "flows.inspection",
     "flows.integration",
-    "flows.terminal_report",
-    "flows.terminal_preview",
-    "flows.terminal_progress",
     "flows.sandbox",
-    "flows.command_parts",
-    "flows.catalog_commands",
+    "flows.command_line",
     "flows.__main__",
-    "blocks.register",
 )
-# everything of Prefect: orchestration, artifacts, and what prepares or starts them
-IMPORT_PREFECT = {
-    "flows.run_artifacts",
-    "flows.progress_artifact",
-    "flows.collection_tasks",
-    "flows.shared_host_limits",
-    "flows.task_runners",
-    "flows.pipeline_run",
-    "flows.backfill_splitting",
-    "flows.backfill_run",
-    "flows.energy_pipeline",
-}
-# Prefect's blocks and errors alone, and what runs a server; a run's flow and tasks they know nothing of
-IMPORT_PARTS_OF_PREFECT = {
-    "blocks.api_credentials": {"prefect.blocks.abstract"},
-    "blocks.register": {"prefect.blocks.core", "prefect.exceptions", "prefect_aws"},
-    "flows.run_preparation": {"prefect.exceptions", "prefect_aws"},
-    # to name the type of a flow
+# what else imports something of Prefect: its blocks, settings and errors, or the type of a flow
+PARTS_OF_PREFECT = {
+    "blocks": {"prefect.blocks.abstract", "prefect.blocks.core", "prefect.exceptions", "prefect_aws"},
     "flows.integration": {"prefect"},
-    "flows.object_store.buckets": {"prefect_aws"},
-    "flows.object_store.store": {"prefect_aws"},
-    "flows.sandbox.prefect_server": {
-        "prefect.events.worker",
-        "prefect.logging.handlers",
-        "prefect.settings",
-    },
+    "flows.object_store": {"prefect_aws"},
+    "flows.process": {"prefect.events.worker", "prefect.logging.handlers", "prefect.settings"},
 }
 MAX_LINES = 250
 
@@ -110,31 +62,22 @@ def imports_of(file: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{file}: imports are absolute"
-            names.add(str(node.module))
+            names.add("." * node.level + str(node.module))
     return names
 
 
-def stage_of(module: str) -> str:
-    stages = [stage for stage in STAGES if module == stage or module.startswith(f"{stage}.")]
-    return max(stages, key=len, default="")
+def folder_of(module: str) -> str:
+    return next((each for each in FOLDERS if f"{module}.".startswith(f"{each}.")), "")
 
 
-@pytest.mark.parametrize("module", sorted(modules()))
-def test_imports_run_one_way(module: str) -> None:
-    stage = stage_of(module)
-    if module in {"flows", "blocks"}:
-        assert imports_of(modules()[module]) == set()
-        return
-    assert stage, f"{module} has no place in the order of stages"
-    for imported in imports_of(modules()[module]):
-        if imported.split(".")[0] not in {"flows", "blocks"} or stage_of(imported) == stage:
-            continue
-        target = stage_of(imported)
-        assert target, f"{module} imports {imported}, which has no place in the order"
-        assert STAGES.index(target) < STAGES.index(stage), (
-            f"{module} imports {imported}, which comes after it"
-        )
+def test_imports_run_downwards() -> None:
+    offenders = []
+    for module, file in modules().items():
+        folder = folder_of(module)
+        allowed = set(FOLDERS[: FOLDERS.index(folder) + 1]) if folder else set()
+        own = [name for name in imports_of(file) if name.startswith((".", "flows.", "blocks."))]
+        offenders += [f"{module} imports {name}" for name in own if folder_of(name) not in allowed]
+    assert not offenders
 
 
 def test_no_import_runs_in_a_circle() -> None:
@@ -142,18 +85,30 @@ def test_no_import_runs_in_a_circle() -> None:
         module: {name for name in imports_of(file) if name in modules() and name != module}
         for module, file in modules().items()
     }
-
+    folders: dict[str, set[str]] = {}
+    for module, imported in graph.items():
+        folders.setdefault(folder_of(module), set()).update(map(folder_of, imported))
     try:
         TopologicalSorter(graph).prepare()
+        TopologicalSorter({name: inner - {name} for name, inner in folders.items()}).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
 
 
-@pytest.mark.parametrize("module", sorted(set(modules()) - IMPORT_PREFECT))
-def test_only_the_orchestration_imports_prefects_flow_machinery(module: str) -> None:
-    imported = imports_of(modules()[module])
-    of_prefect = {name for name in imported if name.split(".")[0].startswith("prefect")}
-    assert of_prefect <= IMPORT_PARTS_OF_PREFECT.get(module, set())
+def test_only_the_orchestration_imports_prefects_flow_machinery() -> None:
+    offenders = []
+    for module, file in modules().items():
+        folder = folder_of(module)
+        if folder in {"flows.orchestration", "flows.energy_pipeline"}:
+            continue
+        of_prefect = {name for name in imports_of(file) if name.split(".")[0].startswith("prefect")}
+        offenders += [f"{module}: {name}" for name in of_prefect - PARTS_OF_PREFECT.get(folder, set())]
+    assert not offenders
+
+
+def test_four_files_stand_flat_in_flows() -> None:
+    flat = {file.stem for file in (REPOSITORY / "flows").glob("*.py")}
+    assert flat == {"energy_pipeline", "integration", "__main__", "__init__"}
 
 
 def test_no_file_shadows_a_module_that_a_run_imports() -> None:
@@ -174,9 +129,9 @@ def test_the_entrypoint_file_defines_flows_only() -> None:
             assert isinstance(node, ast.Import | ast.ImportFrom | ast.Expr), ast.unparse(node)
 
 
-@pytest.mark.parametrize("module", sorted(modules()))
-def test_files_are_small_enough_to_hold_in_mind(module: str) -> None:
-    assert len(modules()[module].read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+def test_files_are_small_enough_to_hold_in_mind() -> None:
+    lines = {module: len(file.read_text(encoding="utf-8").splitlines()) for module, file in modules().items()}
+    assert not {module: count for module, count in lines.items() if count > MAX_LINES}
 
 
 def test_the_top_level_holds_what_belongs_there() -> None:

@@ -80,8 +80,8 @@ def test_what_collects_and_serves_is_not_loaded_to_show_the_status(tmp_path: Pat
         "flows.tabulation",
         "flows.object_store",
         "flows.run_report",
-        "flows.run_record",
-        "flows.terminal_report",
+        "flows.run_report.last_run",
+        "flows.command_line.results_output",
         "flows.integration",
     ],
 )

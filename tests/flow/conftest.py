@@ -16,7 +16,7 @@ from prefect.settings import (
 )
 
 from flows.integration import EnergyDataPipelineIntegration
-from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.commands import LoadedCommand
 from tests.interrupted_runs import InterruptedRuns, interrupted_runs

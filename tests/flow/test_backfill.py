@@ -18,14 +18,14 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 
 from flows.integration import EnergyDataPipelineIntegration
-from flows.progress_artifact import PROGRESS_KEY
-from flows.run_progress import Progress
+from flows.orchestration.progress_artifact import PROGRESS_KEY
 from flows.run_report import ApiResult
-from flows.sandbox import faults
+from flows.run_report.date_counts import WindowCounts
+from flows.run_report.progress import Progress
 from flows.sandbox.s3_server import EmbeddedS3
-from flows.window_counts import WindowCounts
 from tests.conftest import IsoneSandbox
 from tests.flow.conftest import RunCommand
+from tests.providers import faults
 
 PipelineOn = Callable[[Path], EnergyDataPipelineIntegration]
 WriteConfig = Callable[..., Path]
@@ -313,7 +313,7 @@ def test_what_waited_in_the_spool_does_not_take_the_place_of_what_came_later(
     embedded_s3: EmbeddedS3, bucket: str, collected_after: bool
 ) -> None:
     from flows.object_store import ObjectStore, StorableObject, object_metadata
-    from flows.run_preparation import bucket_by_name
+    from flows.object_store.buckets import bucket_by_name
 
     store = ObjectStore(
         bucket_by_name(

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from flows.integration import EnergyDataPipelineIntegration
-from flows.run_artifacts import report_markdown
-from flows.sandbox import faults
+from flows.orchestration.artifacts import report_markdown
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import IsoneSandbox
+from tests.providers import faults
 
 MakePipeline = Callable[[Path], EnergyDataPipelineIntegration]
 WriteConfig = Callable[..., Path]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.sandbox.child_process import ChildProcess, ServerStartError
+from flows.process.child_process import ChildProcess, ServerStartError
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import REPOSITORY, eventually
 from tests.flow.processes import processes_that_mention

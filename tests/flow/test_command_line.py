@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.sandbox import faults
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.commands import StartedCommand
 from tests.conftest import IsoneSandbox, eventually
 from tests.flow.conftest import RunCommand
 from tests.flow.processes import processes_that_mention
+from tests.providers import faults
 
 WriteConfig = Callable[..., Path]
 

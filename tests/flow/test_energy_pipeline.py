@@ -23,12 +23,13 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import Log, TaskRun
 
-from flows import collection_tasks, object_outputs
+from flows.collection import api_objects
 from flows.integration import EnergyDataPipelineIntegration
+from flows.orchestration import collection_tasks
 from flows.run_report import ApiResult, RunResults
-from flows.sandbox import faults
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import IsoneSandbox, eventually
+from tests.providers import faults
 
 PipelineOn = Callable[[Path], EnergyDataPipelineIntegration]
 WriteConfig = Callable[..., Path]
@@ -287,7 +288,7 @@ def test_a_fault_of_ours_is_retried_within_the_apis_attempts_and_leaves_its_trac
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(collection_tasks.collect_and_store, "retry_delay_seconds", [0.1, 0.1])
-    monkeypatch.setattr(object_outputs, "csv_bytes", broken)
+    monkeypatch.setattr(api_objects, "csv_bytes", broken)
     config_file = write_config(
         isone.api("broken", "genfuelmix/current", max_attempts=2),
         isone.api("empty", "genfuelmix/day/20991231"),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.run_record import last_results
-from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.process.prefect_server import EmbeddedPrefectServer
+from flows.run_report.last_run import last_results
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import eventually
 from tests.flow.processes import processes_that_mention

@@ -12,11 +12,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.sandbox import faults
-from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import PASSWORD, IsoneSandbox
 from tests.flow.conftest import RunCommand
+from tests.providers import faults
 
 WriteConfig = Callable[..., Path]
 

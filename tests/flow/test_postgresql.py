@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from flows.sandbox import faults
-from flows.sandbox.prefect_server import EmbeddedPrefectServer
+from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import IsoneSandbox
 from tests.flow.conftest import RunCommand
 from tests.flow.test_task_runners import PipelineOn, WriteConfig, bodies_in, lmp
+from tests.providers import faults
 
 NEEDED = ("initdb", "pg_ctl", "psql")
 NOT_ROOT = ("postgres", "nobody")

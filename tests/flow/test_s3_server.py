@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from flows.process.child_process import ServerStartError, free_ports
 from flows.sandbox import s3_server
-from flows.sandbox.child_process import ServerStartError, free_ports
 from flows.sandbox.s3_identities import S3Identity
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.flow.processes import processes_that_mention

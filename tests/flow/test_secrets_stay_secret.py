@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 
 from blocks.api_credentials import ApiCredentials
 from flows.__main__ import app
+from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.loopback_server import LoopbackServer
-from flows.sandbox.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_identities import S3Identity
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.commands import LoadedCommand

@@ -9,7 +9,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 
 from flows.api_config import ApiConfig
-from flows.shared_host_limits import shared_places
+from flows.orchestration.global_host_limits import shared_places
 from tests.interrupted_runs import InterruptedRuns
 
 HOST = "127.0.0.1"

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from flows.api_config import ApiConfig, ResolvedSecrets
-from flows.collection_run import PipelineRun
+from flows.collection.api_collector import PipelineRun
 from flows.http_collector import HttpCollector
 from flows.integration import EnergyDataPipelineIntegration
 from flows.object_store import (
@@ -26,9 +26,9 @@ from flows.object_store import (
     StoredObject,
     uploads,
 )
+from flows.object_store.buckets import bucket_by_name
 from flows.object_store.spool_files import entry_file
 from flows.request_plan import PlannedCollection, plan_collections
-from flows.run_preparation import bucket_by_name
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import NOW, IsoneSandbox
 from tests.flow.conftest import RunCommand

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.api_config import ApiConfig, ConfigError, Dates
-from flows.backfill_report import WindowOutcome, api_outcome, window_counts
 from flows.request_plan import (
     StoredSpan,
     askable_apis,
@@ -25,7 +24,8 @@ from flows.request_plan import (
     window_stamp,
 )
 from flows.run_report import ApiOutcome, run_results, verdict
-from flows.window_counts import windows_text
+from flows.run_report.backfill_results import WindowOutcome, api_outcome, window_counts
+from flows.run_report.date_counts import windows_text
 
 NOW = datetime(2024, 12, 31, 12, tzinfo=UTC)
 ZONES = (

@@ -15,16 +15,16 @@ from typing import Any
 import httpx
 import pytest
 
-from flows.api_collection import CollectedTable, collect_table
 from flows.api_config import ApiConfig, ResolvedSecrets
+from flows.collection.api_table import CollectedTable, collect_table
 from flows.documents import PayloadError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.http_collector.host_limits import SILENCES_OF_A_HOST_THAT_IS_DOWN
 from flows.http_collector.redirects import is_inward
 from flows.request_plan import plan_collections
-from flows.sandbox import faults
-from flows.sandbox.faults import Fault
 from tests.conftest import NOW, IsoneSandbox, eventually
+from tests.providers import faults
+from tests.providers.faults import Fault
 from tests.unit.test_http_collector import RecordedSleep, collect, failure_of, request_for, secrets_for
 
 RESOURCE = "genfuelmix/current"

@@ -19,12 +19,12 @@ from starlette.types import Receive, Scope, Send
 
 from flows.api_config import ApiConfig, ResolvedSecrets, secret_references
 from flows.http_collector import CollectionError, HttpCollector
-from flows.http_collector.replies import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
+from flows.http_collector.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
 from flows.request_plan import CollectionRequest, PlannedCollection, plan_collections
-from flows.sandbox import faults
-from flows.sandbox.faults import Fault
 from flows.sandbox.loopback_server import LoopbackServer
 from tests.conftest import NOW, PASSWORD, USERNAME, IsoneSandbox, eventually
+from tests.providers import faults
+from tests.providers.faults import Fault
 
 RESOURCE = "genfuelmix/current"
 

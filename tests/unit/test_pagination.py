@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from flows.api_collection import collect_table
 from flows.api_config import ApiConfig, ResolvedSecrets
+from flows.collection.api_table import collect_table
 from flows.http_collector import CollectionError, HttpCollector
 from flows.request_plan import plan_collections
 from flows.sandbox.loopback_server import LoopbackServer

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from flows.process_ending import postponing_interrupts, resend_swallowed_interrupts
+from flows.process.interrupts import postponing_interrupts, resend_swallowed_interrupts
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

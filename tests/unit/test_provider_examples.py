@@ -17,16 +17,15 @@ import polars as pl
 import pytest
 from starlette.types import ASGIApp
 
-from flows.api_collection import CollectedTable, collect_table
 from flows.api_config import ApiConfig, load_config, resolve_secrets
 from flows.api_config.schema import config_schema
+from flows.collection.api_table import CollectedTable, collect_table
 from flows.http_collector import CollectionError, HttpCollector
 from flows.request_plan import plan_collections
-from flows.sandbox import faults
-from flows.sandbox.faults import FaultScript
 from flows.sandbox.loopback_server import LoopbackServer
-from flows.sandbox.providers import caiso, eia, entsoe, ercot, nyiso, open_meteo, pjm
 from tests.conftest import REPOSITORY
+from tests.providers import caiso, eia, entsoe, ercot, faults, nyiso, open_meteo, pjm
+from tests.providers.faults import FaultScript
 
 EXAMPLES = REPOSITORY / "flows" / "examples"
 KEY = "sandbox-key-4711"

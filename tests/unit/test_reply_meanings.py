@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from flows.api_config import ApiConfig
-from flows.http_collector.meanings import meaning_of
-from flows.sandbox.faults import Fault
+from flows.http_collector.response_classification import meaning_of
 from tests.conftest import IsoneSandbox
+from tests.providers.faults import Fault
 from tests.unit.test_http_collector import collect, failure_of
 
 

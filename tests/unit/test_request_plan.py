@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -16,9 +16,7 @@ from flows.api_config import ApiConfig, ConfigError, Dates, load_config
 from flows.request_plan import (
     CollectionRequest,
     current_window,
-    parts_of_days,
     plan_collections,
-    windows_of_days,
 )
 from tests.conftest import NOW
 
@@ -217,37 +215,3 @@ def test_a_value_stays_within_its_part_of_the_path(value: str) -> None:
     parts = urlsplit(request.url)
     assert [unquote(part) for part in parts.path.split("/")] == ["", "a", value, "b"]
     assert (parts.netloc, parts.query, parts.fragment) == ("example.com", "c=d", "")
-
-
-@given(
-    st.dates(date(2000, 1, 1), date(2030, 1, 1)),
-    st.integers(0, 1500),
-    st.integers(1, 100),
-    st.lists(st.sampled_from(["hour", "day", "month", "year"]), min_size=1, max_size=2),
-)
-def test_parts_of_a_backfill_are_all_of_its_days_and_share_no_window(
-    first: date, length: int, count: int, units: list[str]
-) -> None:
-    last = first + timedelta(days=length)
-    apis = [api(dates={"unit": unit, "timezone": "UTC"}) for unit in units]
-    parts = parts_of_days(apis, first, last, count)
-    assert 1 <= len(parts) <= count
-    days = [begin + timedelta(days=n) for begin, end in parts for n in range((end - begin).days + 1)]
-    assert days == [first + timedelta(days=n) for n in range(length + 1)]
-    for each in apis:
-        if each.dates and each.dates.unit in {"month", "year"}:
-            starts = [w.start for part in parts for w in windows_of_days(each.dates, *part)]
-            assert len(starts) == len(set(starts))
-
-
-def test_parts_are_of_like_length_and_begin_with_the_longest_unit() -> None:
-    daily, monthly = (api(dates={"unit": unit, "timezone": "UTC"}) for unit in ("day", "month"))
-    assert parts_of_days([daily], date(2024, 1, 1), date(2024, 1, 3), 2) == (
-        (date(2024, 1, 1), date(2024, 1, 1)),
-        (date(2024, 1, 2), date(2024, 1, 3)),
-    )
-    assert parts_of_days([daily, monthly], date(2024, 1, 15), date(2024, 3, 31), 100) == (
-        (date(2024, 1, 15), date(2024, 1, 31)),
-        (date(2024, 2, 1), date(2024, 2, 29)),
-        (date(2024, 3, 1), date(2024, 3, 31)),
-    )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.run_record import keep_results, last_results
 from flows.run_report import ApiOutcome, RunResults, run_results
+from flows.run_report.last_run import keep_results, last_results
 
 
 def results_of(*outcomes: ApiOutcome) -> RunResults:

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from flows.run_artifacts import final_state, report_markdown, statistics_table
+from flows.command_line.results_output import print_results
+from flows.orchestration.artifacts import final_state, report_markdown, statistics_table
 from flows.run_report import ApiOutcome, RunResults, done_text, run_results, verdict
-from flows.terminal_report import print_results
-from flows.window_counts import joined_windows
+from flows.run_report.date_counts import joined_windows
 
 collected = st.builds(
     ApiOutcome,

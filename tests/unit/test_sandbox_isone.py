@@ -16,11 +16,12 @@ from typing import Any
 import httpx
 import pytest
 
-from flows.sandbox import faults
-from flows.sandbox.faults import Fault, FaultScript
-from flows.sandbox.isone_api import BASE_PATH, create_isone_api
+from flows.sandbox.isone_api import BASE_PATH
 from flows.sandbox.loopback_server import LoopbackServer
 from tests.conftest import PASSWORD, USERNAME, IsoneSandbox, eventually
+from tests.providers import faults
+from tests.providers.faults import Fault, FaultScript
+from tests.providers.isone import create_faulty_isone_api
 
 
 @pytest.fixture
@@ -202,7 +203,7 @@ def test_each_fault_is_what_a_client_sees(isone: IsoneSandbox, client: httpx.Cli
 def test_it_stops_with_a_request_hanging_and_leaves_no_thread() -> None:
     script = FaultScript()
     script.add("*", Fault("hang"), times=None)
-    server = LoopbackServer(create_isone_api(username="u", password="p", faults=script))
+    server = LoopbackServer(create_faulty_isone_api(script, username="u", password="p"))
     server.start()
     assert "loopback-server" in {thread.name for thread in threading.enumerate()}
     ended: list[str] = []

@@ -12,7 +12,7 @@ from types import FrameType
 
 import pytest
 
-from flows.task_endings import TaskEndings
+from flows.orchestration.task_waiting import TaskEndings
 
 
 class _InterruptedError(Exception):

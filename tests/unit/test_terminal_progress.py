@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from flows.run_progress import Progress
-from flows.terminal_progress import progress_bar
+from flows.command_line.progress_output import progress_bar
+from flows.run_report.progress import Progress
 
 
 def shown(*several: Progress, is_terminal: bool) -> str:

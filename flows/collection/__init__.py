@@ -1,0 +1,4 @@
+"""One API from its requests to its stored objects, in plain Python without Prefect.
+
+`api_table` collects and tabulates, `api_collector` checks and stores, `window_collector` does it for dates.
+"""

@@ -1,0 +1,88 @@
+"""The objects that one collected API is stored as: CSV, Parquet, or the replies as they came."""
+
+from __future__ import annotations
+
+import functools
+import io
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from flows.api_config import ApiConfig
+from flows.collection.api_table import CollectedTable
+from flows.http_collector import Payload
+from flows.object_store import (
+    CSV_CONTENT_TYPE,
+    StorableObject,
+    csv_bytes,
+    object_key,
+    object_metadata,
+    parquet_bytes,
+)
+from flows.request_plan import PlannedCollection
+
+# which looks for a file and reads it each time
+_version = functools.cache(version)
+_RAW_CONTENT_TYPES = {
+    "json": "application/json",
+    "csv": CSV_CONTENT_TYPE,
+    "xml": "application/xml",
+    "zip": "application/zip",
+}
+# the same replies must make the same bytes, so that they are known to be stored already
+_ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def storable_objects(
+    collection: PlannedCollection, collected: CollectedTable, run_id: str
+) -> tuple[StorableObject, ...]:
+    """What to store of an API's data, one object for each of its `outputs`; none where it has no rows."""
+    rows, columns = collected.table.frame.shape
+    if not rows:
+        return ()
+    api = collection.api
+    newest = max(payload.collected_at for payload in collected.payloads)
+    return tuple(
+        StorableObject(
+            object_key(api.output_folder, api.csv_prefix, collection.stamp, extension),
+            body,
+            content_type,
+            object_metadata(
+                api_name=api.name,
+                source_url=collected.payloads[0].source_url,
+                collected_at=newest,
+                rows=rows,
+                columns=columns,
+                body=body,
+                run_id=run_id,
+                pipeline_version=_version("energy-pipeline"),
+                window=(collection.window.start, collection.window.end) if collection.window else None,
+            ),
+        )
+        for extension, content_type, body in _bodies(api, collected)
+    )
+
+
+def _bodies(api: ApiConfig, collected: CollectedTable) -> Iterator[tuple[str, str, bytes]]:
+    for output in api.outputs:
+        match output:
+            case "csv":
+                yield "csv", CSV_CONTENT_TYPE, csv_bytes(collected.table.frame)
+            case "parquet":
+                typed = collected.table.typed()
+                yield "parquet", "application/vnd.apache.parquet", parquet_bytes(typed)
+            case "raw":
+                yield _raw(api, collected.payloads)
+
+
+def _raw(api: ApiConfig, payloads: tuple[Payload, ...]) -> tuple[str, str, bytes]:
+    """The reply byte for byte, or a ZIP archive of them where there are several."""
+    if len(payloads) == 1:
+        return f"raw.{api.format}", _RAW_CONTENT_TYPES[api.format], payloads[0].body
+    archive = io.BytesIO()
+    width = len(str(len(payloads)))
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as pages:
+        for number, payload in enumerate(payloads, 1):
+            name = f"page_{number:0{width}}.{api.format}"
+            pages.writestr(zipfile.ZipInfo(name, _ARCHIVE_DATE), payload.body, zipfile.ZIP_DEFLATED)
+    return "raw.zip", _RAW_CONTENT_TYPES["zip"], archive.getvalue()

@@ -1,0 +1,90 @@
+"""One API looked at before it is relied on: collected and tabulated, nothing stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from flows.api_config import ConfigError, Problem, environment, load_config, resolve_secrets, select_apis
+from flows.collection.api_table import collect_table
+from flows.http_collector import HttpCollector
+from flows.request_plan import plan_collections
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+
+class PreviewColumn(TypedDict):
+    """A column: its type (`Int64`, `Float64`, `Boolean`, `String`) and its values that are empty."""
+
+    name: str
+    type: str
+    empty: int
+
+
+class ApiPreview(TypedDict):
+    """What collecting one API gives."""
+
+    api_name: str
+    source_urls: list[str]
+    requests: int
+    bytes: int
+    records_at: str
+    rows: int
+    columns: list[PreviewColumn]
+    first_rows: list[dict[str, Any]]
+    findings: list[str]
+
+
+def preview_api(config_file: Path, name: str, first_rows: int = 5) -> ApiPreview:
+    """Collect one API as a run would, and describe its table.
+
+    Args:
+        config_file: The configuration it is in.
+        name: Its name or output folder.
+        first_rows: How many rows to give.
+
+    Raises:
+        ConfigError: Where there is no such API, or its secrets are missing.
+        CollectionError: Where it gave no usable reply.
+        PayloadError: Where its reply is no table.
+    """
+    config = load_config(config_file)
+    chosen = select_apis(config.apis, [name])
+    if len(chosen) > 1:
+        raise ConfigError([Problem("apis", "", f"'{name}' is the folder of {len(chosen)} APIs: name one")])
+    secrets = resolve_secrets(config, chosen, environment(), load_stored_credentials)
+    now = datetime.now(UTC)
+    (collection,) = plan_collections(chosen, now.strftime("%Y%m%d_%H%M%S"), now)
+    with HttpCollector(chosen, secrets) as collector:
+        collected = collect_table(collection, collector)
+        requests = collector.attempts(collection)
+        findings = [collector.redact(finding.message) for finding in collected.table.findings]
+    typed = collected.table.typed()
+    return ApiPreview(
+        api_name=chosen[0].name,
+        source_urls=[payload.source_url for payload in collected.payloads],
+        requests=requests,
+        bytes=sum(len(payload.body) for payload in collected.payloads),
+        records_at=collected.table.records_at,
+        rows=typed.height,
+        columns=[
+            PreviewColumn(name=series.name, type=str(series.dtype), empty=series.null_count())
+            for series in typed
+        ],
+        first_rows=collected.table.frame.head(first_rows).to_dicts(),
+        findings=findings,
+    )
+
+
+def load_stored_credentials(document: str) -> Mapping[str, SecretStr]:
+    """The secrets of a stored block; Prefect is imported only where a block is referred to.
+
+    Raises:
+        LookupError: Where there is no such block.
+    """
+    from flows.orchestration.run_resources import load_credentials
+
+    return load_credentials(document)

@@ -1,0 +1,152 @@
+"""A backfill inside a flow run: the dates that are missing, in batches, with its progress shown."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import date
+from itertools import zip_longest
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+
+from flows.api_config import ApiConfig, ConfigError, Problem
+from flows.collection.missing_dates import DatesToCollect, dates_to_collect
+from flows.object_store import StorageError
+from flows.orchestration.collection_tasks import collect_and_store_windows
+from flows.orchestration.pipeline_run import ended_otherwise, run_reported, run_tasks
+from flows.orchestration.progress_artifact import ProgressArtifact
+from flows.orchestration.run_context import RunTicket, SharedRun, sharing
+from flows.orchestration.run_resources import PreparedRun
+from flows.orchestration.task_runners import are_tasks_elsewhere
+from flows.request_plan import WindowBatch, askable_apis, batches_of
+from flows.run_report import ApiOutcome, RunResults
+from flows.run_report.backfill_results import WindowOutcome, api_outcome
+from flows.run_report.date_counts import joined_windows
+from flows.run_report.progress import show_progress
+
+logger = logging.getLogger(__name__)
+
+
+def run_backfill(
+    start_date: date,
+    end_date: date,
+    apis: Sequence[str] | None,
+    config_file: str | None,
+    s3_block: str | None,
+    *,
+    force: bool,
+) -> State[RunResults]:
+    """Collect and store past dates of the chosen APIs, and say how the flow run ends.
+
+    To be called inside a flow run.
+
+    Args:
+        start_date: The first day, by the calendar of each API's zone.
+        end_date: The last day, inclusive.
+        apis: Names or folders of the APIs; None for all that are enabled and can be asked for dates.
+        config_file: The configuration, where it is not that of the settings.
+        s3_block: The block to store into, where it is not that of the settings.
+        force: Whether to collect also what is stored.
+    """
+
+    def collect(prepared: PreparedRun, ticket: RunTicket) -> list[ApiOutcome]:
+        chosen, left_out = askable_apis(
+            prepared.apis, start_date, end_date, ticket.started_at, is_by_name=apis is not None
+        )
+        for line in left_out:
+            logger.warning("%s", line)
+        try:
+            to_collect = _plan(chosen, start_date, end_date, prepared, ticket, force=force)
+        except StorageError as error:
+            # what is wrong with the settings refuses the run; what may pass is its failure
+            if not error.retryable:
+                raise ConfigError([Problem("S3 bucket", "", str(error))]) from None
+            return [_unplanned(api, error) for api in chosen]
+        return _collect(to_collect, prepared, ticket)
+
+    return run_reported(apis, config_file, s3_block, collect)
+
+
+def _plan(
+    apis: Sequence[ApiConfig],
+    first: date,
+    last: date,
+    prepared: PreparedRun,
+    ticket: RunTicket,
+    *,
+    force: bool,
+) -> list[DatesToCollect]:
+    planned = []
+    for api in apis:
+        # where the bucket does not tell, everything would be collected, and then not be stored
+        found = dates_to_collect(api, first, last, ticket.started_at, prepared.store, force=force)
+        unit = api.dates.unit if api.dates else "day"
+        logger.info(
+            "%s: %d of %d %ss are to be collected, in %d requests or more",
+            api.name,
+            found.missing,
+            found.planned,
+            unit,
+            len(found.windows),
+        )
+        planned.append(found)
+    return planned
+
+
+def _unplanned(api: ApiConfig, error: StorageError) -> ApiOutcome:
+    reason = f"no dates were collected, since what is stored could not be asked: {error}"
+    return ApiOutcome(
+        api.name, api.output_folder, "failed", "skipped", error=reason, windows=joined_windows(())
+    )
+
+
+def _collect(
+    to_collect: Sequence[DatesToCollect], prepared: PreparedRun, ticket: RunTicket
+) -> list[ApiOutcome]:
+    begun = time.monotonic()
+    # by turns, so that an API that is asked slowly does not keep the others waiting
+    turns = zip_longest(*(batches_of(found.api, found.windows) for found in to_collect))
+    batches = [batch for turn in turns for batch in turn if batch]
+    missing = sum(found.missing for found in to_collect)
+    windows: dict[str, list[WindowOutcome]] = {found.api.name: [] for found in to_collect}
+    with sharing(ticket, prepared, missing) as shared, ProgressArtifact() as artifact:
+        counted = 0
+
+        def look(ended: Sequence[tuple[WindowBatch, PrefectFuture[Any]]] = ()) -> None:
+            nonlocal counted
+            if are_tasks_elsewhere():
+                # each of those processes counts for itself
+                for batch, future in ended[counted:]:
+                    future.wait()
+                    _count(shared, _outcomes(shared, batch, future))
+                counted = len(ended)
+            progress = shared.windows.progress.now()
+            show_progress(progress)
+            artifact.show(progress)
+
+        if batches:
+            futures = run_tasks(collect_and_store_windows, batches, ticket, shared.run, look)
+            for batch, future in zip(batches, futures, strict=True):
+                windows[batch.api.name] += _outcomes(shared, batch, future)
+    seconds = time.monotonic() - begun
+    return [
+        api_outcome(found.api, windows[found.api.name], found.already_stored, seconds) for found in to_collect
+    ]
+
+
+def _outcomes(shared: SharedRun, batch: WindowBatch, future: PrefectFuture[Any]) -> list[WindowOutcome]:
+    result = future.state.result(raise_on_failure=False)
+    if isinstance(result, list):
+        return result
+    return shared.windows.failed(batch, ended_otherwise(future))
+
+
+def _count(shared: SharedRun, outcomes: Sequence[WindowOutcome]) -> None:
+    for window in outcomes:
+        outcome = window.outcome
+        shared.windows.progress.add(
+            window.units, rows=outcome.rows, size=outcome.bytes, is_failed=outcome.error is not None
+        )

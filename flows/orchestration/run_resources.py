@@ -1,0 +1,131 @@
+"""What a run needs before its first request: configuration, secrets, bucket; or all that is wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from prefect.exceptions import ObjectNotFound
+from prefect_aws import S3Bucket
+from pydantic import SecretStr
+
+from blocks.api_credentials import ApiCredentials
+from flows.api_config import (
+    ApiConfig,
+    ConfigError,
+    PipelineConfig,
+    Problem,
+    ResolvedSecrets,
+    Settings,
+    choose_apis,
+    environment,
+    explicit_bucket,
+    resolve_secrets,
+)
+from flows.object_store import ObjectStore, Spool, StorageError
+from flows.object_store.buckets import bucket_by_name
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """Everything that is known before the first request.
+
+    Attributes:
+        config: The whole configuration.
+        apis: The APIs to collect.
+        secrets: Their credentials.
+        store: Where their data goes.
+        spool: Where it is kept as long as it cannot go there.
+    """
+
+    config: PipelineConfig
+    apis: tuple[ApiConfig, ...]
+    secrets: ResolvedSecrets
+    store: ObjectStore
+    spool: Spool
+
+
+def prepare_run(
+    settings: Settings, apis: Sequence[str] | None, config_file: str | None, s3_block: str | None
+) -> PreparedRun:
+    """Read, choose, look up and open all that a run needs.
+
+    Raises:
+        ConfigError: With what is wrong; no request has been made.
+    """
+    choice = choose_apis(Path(config_file) if config_file else settings.config_file, apis)
+    problems = list(choice.problems)
+    secrets, store = ResolvedSecrets(), None
+    try:
+        secrets = resolve_secrets(choice.config, choice.apis, environment(), load_credentials)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        store = open_store(settings, s3_block)
+    except ConfigError as error:
+        problems += error.problems
+    if problems or store is None:
+        raise ConfigError(problems)
+    spool = open_spool(settings)
+    if refusal := spool.refusal():
+        logger.warning("%s: what the bucket does not take would be lost", refusal)
+    return PreparedRun(choice.config, choice.apis, secrets, store, spool)
+
+
+def open_spool(settings: Settings) -> Spool:
+    """The spool of the settings."""
+    return Spool(settings.spool_dir, round(settings.max_spool_mb * 1e6))
+
+
+def open_store(settings: Settings, s3_block: str | None = None) -> ObjectStore:
+    """The store on the bucket named in the call, else on the stored block, else on the settings' bucket.
+
+    Raises:
+        ConfigError: Where none of them is there, or no client can be made for it.
+    """
+    explicit = explicit_bucket()
+    bucket_name = (explicit.name if explicit else None) or settings.s3_bucket
+    block_name = s3_block or settings.s3_block
+    block = None if explicit else _stored_bucket(block_name)
+    if block is None and (bucket_name is None or s3_block):
+        cause = f"there is no S3Bucket block '{block_name}'" + ("" if s3_block else " and no bucket is named")
+        advice = "run `python -m blocks.register`, or set ENERGY_PIPELINE_S3_BUCKET"
+        raise ConfigError([Problem("S3 bucket", "", cause, advice)])
+    if block and bucket_name:
+        logger.info("storing into S3Bucket block '%s'; ENERGY_PIPELINE_S3_BUCKET is not used", block_name)
+    try:
+        return ObjectStore(block or bucket_by_name(str(bucket_name), environment(), explicit))
+    except StorageError as error:
+        raise ConfigError([Problem("S3 bucket", "", str(error))]) from None
+
+
+def _stored_bucket(document: str) -> S3Bucket | None:
+    try:
+        return cast("S3Bucket", S3Bucket.load(document))
+    except ValueError as error:
+        if not _is_missing_block(error):
+            raise
+        return None
+
+
+def load_credentials(document: str) -> Mapping[str, SecretStr]:
+    """The secrets of a stored `ApiCredentials` block, by field name.
+
+    Raises:
+        LookupError: Where there is no such block.
+    """
+    try:
+        return cast("ApiCredentials", ApiCredentials.load(document)).get_client()
+    except ValueError as error:
+        if not _is_missing_block(error):
+            raise
+        raise LookupError("there is no such block: run `python -m blocks.register`") from None
+
+
+def _is_missing_block(error: ValueError) -> bool:
+    return isinstance(error.__cause__, ObjectNotFound)
