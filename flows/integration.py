@@ -152,7 +152,7 @@ class EnergyDataPipelineIntegration:
         Raises:
             ConfigError: Where there is no one API of that name, or its secrets are missing.
             CollectionError: Where it gave no usable reply.
-            PayloadError: Where its reply is no table.
+            DocumentError: Where its reply is no table.
         """
         from flows.inspection.preview import preview_api
 

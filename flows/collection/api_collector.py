@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from flows.collection.api_objects import storable_objects
 from flows.collection.api_table import collect_table
 from flows.collection.last_object_checks import TableChecks
-from flows.documents import PayloadError
+from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.object_store import (
     KeptObjects,
@@ -39,7 +39,7 @@ class CollectedApi:
     storables: tuple[StorableObject, ...] = field(repr=False)
 
 
-class PipelineRun:
+class ApiCollector:
     """What the tasks of one run share; it remembers what is collected, so that a retry only uploads.
 
     Args:
@@ -87,7 +87,7 @@ class PipelineRun:
             if error.ends_api:
                 raise
             reason = str(error)
-        except PayloadError as error:
+        except DocumentError as error:
             reason = str(error)
         except StorageError as error:
             if error.retryable and may_retry:
@@ -107,7 +107,7 @@ class PipelineRun:
 
         Raises:
             CollectionError: The API gave no usable reply.
-            PayloadError: What it gave is no table.
+            DocumentError: What it gave is no table.
             StorageError: It could not be stored; what is collected stays for the next try, and in
                 the spool, since that try may not come.
         """

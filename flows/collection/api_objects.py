@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from flows.api_config import ApiConfig
 from flows.collection.api_table import CollectedTable
-from flows.http_collector import Payload
+from flows.http_collector import Response
 from flows.object_store import (
     CSV_CONTENT_TYPE,
     StorableObject,
@@ -75,7 +75,7 @@ def _bodies(api: ApiConfig, collected: CollectedTable) -> Iterator[tuple[str, st
                 yield _raw(api, collected.payloads)
 
 
-def _raw(api: ApiConfig, payloads: tuple[Payload, ...]) -> tuple[str, str, bytes]:
+def _raw(api: ApiConfig, payloads: tuple[Response, ...]) -> tuple[str, str, bytes]:
     """The reply byte for byte, or a ZIP archive of them where there are several."""
     if len(payloads) == 1:
         return f"raw.{api.format}", _RAW_CONTENT_TYPES[api.format], payloads[0].body

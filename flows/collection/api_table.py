@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from flows.api_config import ApiConfig
-from flows.documents import PayloadError, readable
-from flows.http_collector import CollectionError, HttpCollector, Payload
+from flows.documents import DocumentError, readable
+from flows.http_collector import CollectionError, HttpCollector, Response
 from flows.pagination import collect_pages
 from flows.request_plan import PlannedCollection
 from flows.tabulation import Layout, Part, Table, tabulate
@@ -26,7 +26,7 @@ class CollectedTable:
         table: Their records, in one table.
     """
 
-    payloads: tuple[Payload, ...] = field(repr=False)
+    payloads: tuple[Response, ...] = field(repr=False)
     table: Table = field(repr=False)
 
     @property
@@ -49,7 +49,7 @@ def collect_table(
 
     Raises:
         CollectionError: Where a request got no usable reply, or only some of the data is published yet.
-        PayloadError: Where the replies are no table.
+        DocumentError: Where the replies are no table.
     """
     try:
         collected = list(_collect(collection, collector))
@@ -63,10 +63,10 @@ def collect_table(
             form = collection.api.format
             parts = [Part(readable(each.body, form, each.charset), labels) for each, labels in collected]
             table = tabulate(parts, layout_of(collection.api))
-    except PayloadError as error:
+    except DocumentError as error:
         where = payloads[0].source_url + (f" and its {len(payloads) - 1} other pages" if payloads[1:] else "")
         said = collector.redact(str(error))
-        raise PayloadError(f"{where} answered something else than a table: {said}") from None
+        raise DocumentError(f"{where} answered something else than a table: {said}") from None
     return CollectedTable(payloads, table)
 
 
@@ -84,7 +84,7 @@ def layout_of(api: ApiConfig) -> Layout:
     )
 
 
-def _refuse_what_is_partly_published(collected: Sequence[tuple[Payload, _Labels]]) -> None:
+def _refuse_what_is_partly_published(collected: Sequence[tuple[Response, _Labels]]) -> None:
     """A table without what is still to come would be stored as if it were all."""
     missing = [(payload, labels) for payload, labels in collected if payload.is_unpublished]
     if missing and len(missing) < len(collected):
@@ -96,7 +96,7 @@ def _refuse_what_is_partly_published(collected: Sequence[tuple[Payload, _Labels]
         )
 
 
-def _collect(collection: PlannedCollection, collector: HttpCollector) -> Iterator[tuple[Payload, _Labels]]:
+def _collect(collection: PlannedCollection, collector: HttpCollector) -> Iterator[tuple[Response, _Labels]]:
     for request in collection.requests:
         for payload in collect_pages(request, collector):
             yield payload, request.labels

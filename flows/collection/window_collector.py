@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 
-from flows.collection.api_collector import PipelineRun
+from flows.collection.api_collector import ApiCollector
 from flows.http_collector import CollectionError
 from flows.request_plan import PlannedCollection, WindowBatch, plan_window
 from flows.run_report import ApiOutcome
@@ -16,7 +16,7 @@ from flows.run_report.progress import ProgressCount
 _WINDOWS_AT_ONCE = 4
 
 
-class WindowCollection:
+class WindowCollector:
     """What the batches of one backfill share; it remembers what is done, so that a retry goes on from there.
 
     Args:
@@ -25,7 +25,7 @@ class WindowCollection:
         progress: Is told what gets done.
     """
 
-    def __init__(self, run: PipelineRun, now: datetime, progress: ProgressCount) -> None:
+    def __init__(self, run: ApiCollector, now: datetime, progress: ProgressCount) -> None:
         self.run = run
         self.progress = progress
         self._now = now

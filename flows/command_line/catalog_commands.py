@@ -134,14 +134,14 @@ def preview(
 ) -> None:
     """Collect one API and show its columns, types and first rows; nothing is stored."""
     from flows.command_line.preview_output import print_preview
-    from flows.documents import PayloadError
+    from flows.documents import DocumentError
     from flows.http_collector import CollectionError
 
     prepare_prefect()
     try:
         with refusing_wrong_configuration():
             found = pipeline_for(config).preview_api(name, rows)
-    except (CollectionError, PayloadError) as error:
+    except (CollectionError, DocumentError) as error:
         say([error])
         raise typer.Exit(EXIT_FAILED) from None
     if as_json:

@@ -3,7 +3,7 @@
 from flows.documents.archive import Member, archive_members
 from flows.documents.charsets import readable
 from flows.documents.csv_document import read_csv_rows
-from flows.documents.errors import PayloadError, show_path
+from flows.documents.errors import DocumentError, show_path
 from flows.documents.json_document import (
     DecimalText,
     IntegerText,
@@ -17,10 +17,10 @@ from flows.documents.xml_document import decode_xml
 
 __all__ = [
     "DecimalText",
+    "DocumentError",
     "IntegerText",
     "JsonValue",
     "Member",
-    "PayloadError",
     "archive_members",
     "compact_json",
     "decode_json",

@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from flows.documents.errors import PayloadError
+from flows.documents.errors import DocumentError
 from flows.documents.json_document import body_head
 
 MemberFormat = Literal["csv", "xml", "json"]
@@ -39,7 +39,7 @@ def archive_members(body: bytes, max_bytes: int) -> tuple[Member, ...]:
         max_bytes: Of all documents together, unpacked.
 
     Raises:
-        PayloadError: For anything that is not a sound archive, encrypted documents, none at all, and
+        DocumentError: For anything that is not a sound archive, encrypted documents, none at all, and
             more than `max_bytes`.
     """
     if not body.strip():
@@ -49,11 +49,11 @@ def archive_members(body: bytes, max_bytes: int) -> tuple[Member, ...]:
             return _members(archive, max_bytes)
     except zipfile.BadZipFile as error:
         head = body_head(body[:800].decode("utf-8", "replace"))
-        raise PayloadError(f"not a sound ZIP archive ({error}); the body begins: {head}") from None
+        raise DocumentError(f"not a sound ZIP archive ({error}); the body begins: {head}") from None
     except (zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
-        if isinstance(error, PayloadError):
+        if isinstance(error, DocumentError):
             raise
-        raise PayloadError(f"a ZIP archive that cannot be unpacked: {error}") from None
+        raise DocumentError(f"a ZIP archive that cannot be unpacked: {error}") from None
 
 
 def _members(archive: zipfile.ZipFile, max_bytes: int) -> tuple[Member, ...]:
@@ -63,14 +63,14 @@ def _members(archive: zipfile.ZipFile, max_bytes: int) -> tuple[Member, ...]:
         if not info.filename.lower().endswith(_READABLE) or info.filename.startswith(_ABOUT_FILES):
             continue
         if info.flag_bits & _ENCRYPTED:
-            raise PayloadError(f"the document {info.filename} of the ZIP archive is encrypted")
+            raise DocumentError(f"the document {info.filename} of the ZIP archive is encrypted")
         with archive.open(info) as document:
             content = document.read(bytes_left + 1)
         bytes_left -= len(content)
         if bytes_left < 0:
-            raise PayloadError(f"the ZIP archive unpacks to more than {max_bytes / 1e6:g} MB")
+            raise DocumentError(f"the ZIP archive unpacks to more than {max_bytes / 1e6:g} MB")
         members.append(Member(info.filename, content))
     if not members:
         held = ", ".join(archive.namelist()[:5]) or "nothing"
-        raise PayloadError(f"the ZIP archive holds no .csv, .xml or .json document, but {held}")
+        raise DocumentError(f"the ZIP archive holds no .csv, .xml or .json document, but {held}")
     return tuple(members)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from flows.documents.errors import PayloadError
+from flows.documents.errors import DocumentError
 
 # those that data is published in; others, as `hex` or `utf-7`, are no service's to choose
 _KNOWN = (
@@ -29,7 +29,7 @@ def readable(body: bytes, form: str, charset: str | None) -> bytes:
     """A body as its format is read: JSON and CSV in UTF-8; XML and archives say it themselves.
 
     Raises:
-        PayloadError: Where it is not in the charset that it is said to be in.
+        DocumentError: Where it is not in the charset that it is said to be in.
     """
     return _as_utf8(body, charset) if form in {"json", "csv"} else body
 
@@ -41,7 +41,7 @@ def _as_utf8(body: bytes, charset: str | None) -> bytes:
     charset that no data is published in.
 
     Raises:
-        PayloadError: Where the body is not what it is said to be.
+        DocumentError: Where the body is not what it is said to be.
     """
     try:
         codec = codecs.lookup(charset or "utf-8").name
@@ -56,7 +56,7 @@ def _as_utf8(body: bytes, charset: str | None) -> bytes:
     try:
         return body.decode(codec).encode()
     except UnicodeError:
-        raise PayloadError(f"it is neither UTF-8 nor {charset}, as its Content-Type says") from None
+        raise DocumentError(f"it is neither UTF-8 nor {charset}, as its Content-Type says") from None
 
 
 def _is_utf8(body: bytes) -> bool:

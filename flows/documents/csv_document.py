@@ -6,7 +6,7 @@ import csv
 import io
 import re
 
-from flows.documents.errors import PayloadError
+from flows.documents.errors import DocumentError
 from flows.documents.json_document import body_head, decode_utf8
 
 # the module's own limit, 128 kB, is less than some sources put into a cell
@@ -26,7 +26,7 @@ def read_csv_rows(body: bytes, skip_rows: int = 0) -> tuple[list[str], list[list
         skip_rows: Lines before the header.
 
     Raises:
-        PayloadError: For invalid UTF-8, another format, quotes that do not pair, and rows that are
+        DocumentError: For invalid UTF-8, another format, quotes that do not pair, and rows that are
             longer or shorter than the header, with the line.
     """
     csv.field_size_limit(_MAX_CELL)
@@ -42,10 +42,12 @@ def read_csv_rows(body: bytes, skip_rows: int = 0) -> tuple[list[str], list[list
         rows = []
         for line, row in numbered:
             if len(row) != len(header):
-                raise PayloadError(f"CSV line {line} has {len(row)} cells where the header has {len(header)}")
+                raise DocumentError(
+                    f"CSV line {line} has {len(row)} cells where the header has {len(header)}"
+                )
             rows.append(row)
     except csv.Error as error:
-        raise PayloadError(
+        raise DocumentError(
             f"invalid CSV at line {skip_rows + reader.line_num}: {error}; the body begins: {body_head(text)}"
         ) from None
     if len(header) > 1 and not header[-1] and not any(row[-1] for row in rows):
@@ -60,4 +62,4 @@ def _refuse_other_formats(text: str) -> None:
     if kind == "XML" and re.search(r"<(!doctype\s+)?html", start, re.IGNORECASE):
         kind = "HTML"
     if kind:
-        raise PayloadError(f"{kind} where CSV was expected: {body_head(text)}")
+        raise DocumentError(f"{kind} where CSV was expected: {body_head(text)}")

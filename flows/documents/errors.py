@@ -11,7 +11,7 @@ _MAX_STEP = 100
 TOP_OF_DOCUMENT = "top of the document"
 
 
-class PayloadError(ValueError):
+class DocumentError(ValueError):
     """A payload that cannot become a table; the message says what is wrong, and where."""
 
 

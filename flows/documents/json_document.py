@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import msgspec
 
-from flows.documents.errors import PayloadError, show_path
+from flows.documents.errors import DocumentError, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ def decode_json(body: bytes) -> JsonValue:
     """Decode a document; an empty body is `None`, a leading byte order mark is skipped.
 
     Raises:
-        PayloadError: for invalid UTF-8 (with the byte position), anything that is not JSON (with
+        DocumentError: for invalid UTF-8 (with the byte position), anything that is not JSON (with
             line and column), `NaN` and `Infinity`, a key twice in one object, an unpaired surrogate,
             and nesting deeper than `MAX_DEPTH`.
     """
@@ -104,11 +104,11 @@ def _decode_exactly(body: bytes) -> JsonValue:
             object_pairs_hook=build_object,
         )
     except json.JSONDecodeError as error:
-        raise PayloadError(_describe_syntax_error(text, error)) from None
+        raise DocumentError(_describe_syntax_error(text, error)) from None
     except _NotJsonConstantError:
-        raise PayloadError(_describe_constant(text)) from None
+        raise DocumentError(_describe_constant(text)) from None
     except RecursionError:
-        raise PayloadError(_TOO_DEEP) from None
+        raise DocumentError(_TOO_DEEP) from None
     _refuse_deep_nesting(document)
     if repeated:
         _refuse_repeated_key(document)
@@ -156,7 +156,7 @@ def decode_utf8(body: bytes) -> str:
     """The text of a body, a leading byte order mark skipped.
 
     Raises:
-        PayloadError: With the position of the first byte that is not UTF-8.
+        DocumentError: With the position of the first byte that is not UTF-8.
     """
     try:
         return body.decode("utf-8-sig")
@@ -165,7 +165,7 @@ def decode_utf8(body: bytes) -> str:
         position = error.start + len(body) - len(error.object)
         head = body_head(body[: _HEAD_LENGTH * 10].decode("utf-8", "replace"))
         message = f"invalid UTF-8 at byte {position} of {len(body)} ({error.reason}); the body begins: {head}"
-        raise PayloadError(message) from None
+        raise DocumentError(message) from None
 
 
 def _describe_syntax_error(text: str, error: json.JSONDecodeError) -> str:
@@ -195,7 +195,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _refuse_deep_nesting(document: JsonValue) -> None:
     if _depth_and_keys(document)[0] > MAX_DEPTH:
-        raise PayloadError(_TOO_DEEP)
+        raise DocumentError(_TOO_DEEP)
 
 
 def _depth_and_keys(document: JsonValue) -> tuple[int, int]:
@@ -219,7 +219,7 @@ def _refuse_repeated_key(document: JsonValue) -> None:
         if isinstance(value, _RepeatedKeys):
             keys = [key for key, _ in value]
             key = next(key for key in keys if keys.count(key) > 1)
-            raise PayloadError(f"the key {_quote(key)} stands twice in the object at {show_path(path)}")
+            raise DocumentError(f"the key {_quote(key)} stands twice in the object at {show_path(path)}")
 
 
 def _refuse_lone_surrogates(document: JsonValue) -> None:
@@ -232,7 +232,7 @@ def _refuse_lone_surrogates(document: JsonValue) -> None:
                 where = show_path(path).encode("ascii", "backslashreplace").decode()
                 code = ascii(error.object[error.start])
                 message = f"the text at {where} holds the unpaired surrogate {code}, which is no character"
-                raise PayloadError(message) from None
+                raise DocumentError(message) from None
 
 
 def _walk(

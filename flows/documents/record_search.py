@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.documents.errors import PayloadError, show_path
+from flows.documents.errors import DocumentError, show_path
 from flows.documents.json_document import compact_json
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def find_records(document: JsonValue) -> tuple[list[Any], tuple[str, ...]]:
         The rows (objects, or other items of a list) and the keys that lead to them.
 
     Raises:
-        PayloadError: when the whole document is a single text, number, true or false.
+        DocumentError: when the whole document is a single text, number, true or false.
     """
     value = document
     path: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ def find_records(document: JsonValue) -> tuple[list[Any], tuple[str, ...]]:
         if isinstance(value, list):
             return value, path
         if not isinstance(value, dict):
-            raise PayloadError(f"the document is a single value, not records: {_shorten(value)}")
+            raise DocumentError(f"the document is a single value, not records: {_shorten(value)}")
         if len(value) > 1:
             return [value], path
         ((key, inner),) = value.items()
@@ -48,7 +48,7 @@ def walk_to_records(document: JsonValue, keys: Sequence[str]) -> list[Any]:
     """Follow configured keys to the records; a missing key or something empty on the way is no rows.
 
     Raises:
-        PayloadError: when a list or a value stands where an object with the next key should.
+        DocumentError: when a list or a value stands where an object with the next key should.
     """
     value = document
     for depth, key in enumerate(keys):
@@ -60,7 +60,7 @@ def walk_to_records(document: JsonValue, keys: Sequence[str]) -> list[Any]:
                 f"no records at {show_path(keys)}: at {show_path(keys[:depth])} there is {there}, "
                 f"not an object with the key {compact_json(key)}"
             )
-            raise PayloadError(message)
+            raise DocumentError(message)
         value = value.get(key)
     if _is_empty(value):
         return []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
-from flows.documents.errors import PayloadError
+from flows.documents.errors import DocumentError
 from flows.documents.json_document import MAX_DEPTH, body_head
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def decode_xml(body: bytes) -> JsonValue:
     attributes or children is `"$"`; siblings of one name are a list. Every value is text.
 
     Raises:
-        PayloadError: For anything that is not XML (with line and column), a document type definition
+        DocumentError: For anything that is not XML (with line and column), a document type definition
             (which could hold entities that grow without bound), and nesting deeper than `MAX_DEPTH`.
     """
     if not body.strip():
@@ -128,11 +128,11 @@ def _decode_carefully(body: bytes) -> JsonValue:
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:
-        raise PayloadError(_describe(body, error)) from None
+        raise DocumentError(_describe(body, error)) from None
     except _DocumentTypeError:
-        raise PayloadError(_describe_document_type(body)) from None
+        raise DocumentError(_describe_document_type(body)) from None
     except (LookupError, UnicodeDecodeError) as error:
-        raise PayloadError(f"XML in an encoding that cannot be read: {error}") from None
+        raise DocumentError(f"XML in an encoding that cannot be read: {error}") from None
     return builder.document
 
 
@@ -151,7 +151,7 @@ class _TreeBuilder:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._open) >= MAX_DEPTH:
-            raise PayloadError(f"XML nested deeper than {MAX_DEPTH} levels")
+            raise DocumentError(f"XML nested deeper than {MAX_DEPTH} levels")
         self._open.append(_Element(_local_name(name), _attribute_fields(attributes)))
 
     def end(self, _name: str) -> None:

@@ -9,7 +9,7 @@ import httpx
 from h2.exceptions import H2Error
 
 from flows.api_config import ResolvedSecrets, TokenAuth, is_loopback
-from flows.documents import PayloadError, readable
+from flows.documents import DocumentError, readable
 from flows.http_collector.authentication import authenticated, same_origin
 from flows.http_collector.deadlines import BoundedClient
 from flows.http_collector.redirects import is_inward
@@ -171,7 +171,7 @@ class Attempt:
     def _readable(self, body: bytes, response: httpx.Response) -> bytes:
         try:
             return readable(body, self.request.api.format, response.charset_encoding)
-        except PayloadError:
+        except DocumentError:
             # it may be cut; tabulating says what is wrong with a whole one
             return body
 

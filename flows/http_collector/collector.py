@@ -34,7 +34,7 @@ _BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30)
 
 
 @dataclass(frozen=True)
-class Payload:
+class Response:
     """What an API answered.
 
     Attributes:
@@ -106,7 +106,7 @@ class HttpCollector:
         """`text` with every secret of the run in it replaced."""
         return self._tokens.redact(text)
 
-    def collect(self, request: CollectionRequest) -> Payload:
+    def collect(self, request: CollectionRequest) -> Response:
         """Ask an API until it answers or its attempts are used up.
 
         Raises:
@@ -141,7 +141,7 @@ class HttpCollector:
             ends_api = error.is_refusal or gives_up
             raise CollectionError(self.redact(error.reason) + tried, ends_api=ends_api) from None
         now = datetime.now(UTC)
-        return Payload(reply.body, shown_url, now, reply.next_url, reply.is_unpublished, reply.charset)
+        return Response(reply.body, shown_url, now, reply.next_url, reply.is_unpublished, reply.charset)
 
     def _send(self, request: CollectionRequest, shown_url: str, host: HostLimit) -> Reply:
         api, key, made = request.api, _key(request), self._attempts[_identity(request)]

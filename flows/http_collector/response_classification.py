@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from flows.api_config import ApiConfig, ReplyCondition
 from flows.documents import (
+    DocumentError,
     IntegerText,
     JsonValue,
-    PayloadError,
     archive_members,
     compact_json,
     decode_json,
@@ -98,7 +98,7 @@ class _Reply:
             if self._body.startswith(b"PK"):
                 try:
                     members = archive_members(self._body, int(self._api.max_response_mb * 1e6))
-                except PayloadError:
+                except DocumentError:
                     # what is wrong with it is told where it is to become a table
                     members = ()
                 self._parts = [(member.format, member.body) for member in members]
@@ -111,7 +111,7 @@ def _document(form: str, body: bytes) -> JsonValue:
     start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     try:
         return {"xml": decode_xml, "json": decode_json}[looks_like.get(start, form)](body)
-    except (KeyError, PayloadError):
+    except (KeyError, DocumentError):
         return None
 
 

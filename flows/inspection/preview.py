@@ -49,7 +49,7 @@ def preview_api(config_file: Path, name: str, first_rows: int = 5) -> ApiPreview
     Raises:
         ConfigError: Where there is no such API, or its secrets are missing.
         CollectionError: Where it gave no usable reply.
-        PayloadError: Where its reply is no table.
+        DocumentError: Where its reply is no table.
     """
     config = load_config(config_file)
     chosen = select_apis(config.apis, [name])

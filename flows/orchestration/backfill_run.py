@@ -18,8 +18,8 @@ from flows.object_store import StorageError
 from flows.orchestration.collection_tasks import collect_and_store_windows
 from flows.orchestration.pipeline_run import ended_otherwise, run_reported, run_tasks
 from flows.orchestration.progress_artifact import ProgressArtifact
-from flows.orchestration.run_context import RunTicket, SharedRun, sharing
-from flows.orchestration.run_resources import PreparedRun
+from flows.orchestration.run_context import RunParameters, SharedRun, sharing
+from flows.orchestration.run_resources import RunResources
 from flows.orchestration.task_runners import are_tasks_elsewhere
 from flows.request_plan import WindowBatch, askable_apis, batches_of
 from flows.run_report import ApiOutcome, RunResults
@@ -52,20 +52,20 @@ def run_backfill(
         force: Whether to collect also what is stored.
     """
 
-    def collect(prepared: PreparedRun, ticket: RunTicket) -> list[ApiOutcome]:
+    def collect(prepared: RunResources, parameters: RunParameters) -> list[ApiOutcome]:
         chosen, left_out = askable_apis(
-            prepared.apis, start_date, end_date, ticket.started_at, is_by_name=apis is not None
+            prepared.apis, start_date, end_date, parameters.started_at, is_by_name=apis is not None
         )
         for line in left_out:
             logger.warning("%s", line)
         try:
-            to_collect = _plan(chosen, start_date, end_date, prepared, ticket, force=force)
+            to_collect = _plan(chosen, start_date, end_date, prepared, parameters, force=force)
         except StorageError as error:
             # what is wrong with the settings refuses the run; what may pass is its failure
             if not error.retryable:
                 raise ConfigError([Problem("S3 bucket", "", str(error))]) from None
             return [_unplanned(api, error) for api in chosen]
-        return _collect(to_collect, prepared, ticket)
+        return _collect(to_collect, prepared, parameters)
 
     return run_reported(apis, config_file, s3_block, collect)
 
@@ -74,15 +74,15 @@ def _plan(
     apis: Sequence[ApiConfig],
     first: date,
     last: date,
-    prepared: PreparedRun,
-    ticket: RunTicket,
+    prepared: RunResources,
+    parameters: RunParameters,
     *,
     force: bool,
 ) -> list[DatesToCollect]:
     planned = []
     for api in apis:
         # where the bucket does not tell, everything would be collected, and then not be stored
-        found = dates_to_collect(api, first, last, ticket.started_at, prepared.store, force=force)
+        found = dates_to_collect(api, first, last, parameters.started_at, prepared.store, force=force)
         unit = api.dates.unit if api.dates else "day"
         logger.info(
             "%s: %d of %d %ss are to be collected, in %d requests or more",
@@ -104,7 +104,7 @@ def _unplanned(api: ApiConfig, error: StorageError) -> ApiOutcome:
 
 
 def _collect(
-    to_collect: Sequence[DatesToCollect], prepared: PreparedRun, ticket: RunTicket
+    to_collect: Sequence[DatesToCollect], prepared: RunResources, parameters: RunParameters
 ) -> list[ApiOutcome]:
     begun = time.monotonic()
     # by turns, so that an API that is asked slowly does not keep the others waiting
@@ -112,7 +112,7 @@ def _collect(
     batches = [batch for turn in turns for batch in turn if batch]
     missing = sum(found.missing for found in to_collect)
     windows: dict[str, list[WindowOutcome]] = {found.api.name: [] for found in to_collect}
-    with sharing(ticket, prepared, missing) as shared, ProgressArtifact() as artifact:
+    with sharing(parameters, prepared, missing) as shared, ProgressArtifact() as artifact:
         counted = 0
 
         def look(ended: Sequence[tuple[WindowBatch, PrefectFuture[Any]]] = ()) -> None:
@@ -128,7 +128,7 @@ def _collect(
             artifact.show(progress)
 
         if batches:
-            futures = run_tasks(collect_and_store_windows, batches, ticket, shared.run, look)
+            futures = run_tasks(collect_and_store_windows, batches, parameters, shared.run, look)
             for batch, future in zip(batches, futures, strict=True):
                 windows[batch.api.name] += _outcomes(shared, batch, future)
     seconds = time.monotonic() - begun

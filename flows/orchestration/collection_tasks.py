@@ -10,7 +10,7 @@ from prefect.states import Failed
 from prefect.tasks import Task
 
 from flows.http_collector import CollectionError
-from flows.orchestration.run_context import RunIsOverError, RunTicket, shared_by
+from flows.orchestration.run_context import RunIsOverError, RunParameters, shared_by
 from flows.request_plan import PlannedCollection, WindowBatch
 from flows.run_report import ApiOutcome
 from flows.run_report.backfill_results import WindowOutcome
@@ -40,14 +40,16 @@ def _may_retry() -> bool:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def collect_and_store(collection: PlannedCollection, ticket: RunTicket) -> ApiOutcome | State[ApiOutcome]:
+def collect_and_store(
+    collection: PlannedCollection, parameters: RunParameters
+) -> ApiOutcome | State[ApiOutcome]:
     """Collect one API and store it; a failure becomes a failed task run with its one-line reason.
 
     The collector retries what a service may mend; this task's own retries are for failed
     uploads and unexpected faults, and never send an API more than its `max_attempts` requests.
     """
     try:
-        run = shared_by(ticket).run
+        run = shared_by(parameters).run
     except RunIsOverError:
         return Failed(message=_NOT_ASKED_FOR)
     try:
@@ -69,14 +71,14 @@ def collect_and_store(collection: PlannedCollection, ticket: RunTicket) -> ApiOu
     persist_result=False,
 )
 def collect_and_store_windows(
-    batch: WindowBatch, ticket: RunTicket
+    batch: WindowBatch, parameters: RunParameters
 ) -> list[WindowOutcome] | State[list[WindowOutcome]]:
     """Collect and store a batch of windows of one API; where some fail, the task run fails and says which.
 
     A retry, which a failed upload or an unexpected fault leads to, goes on where the batch was.
     """
     try:
-        windows = shared_by(ticket).windows
+        windows = shared_by(parameters).windows
     except RunIsOverError:
         return Failed(message=_NOT_ASKED_FOR)
     outcomes = windows.attempt(batch, may_retry=_may_retry())

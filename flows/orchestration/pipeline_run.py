@@ -16,14 +16,14 @@ from prefect.futures import PrefectFuture, wait
 from prefect.tasks import Task
 
 from flows.api_config import ConfigError, Settings, explicit_bucket
-from flows.collection.api_collector import PipelineRun
+from flows.collection.api_collector import ApiCollector
 from flows.object_store import run_stamp
 from flows.orchestration.artifacts import final_state, publish_artifacts
 from flows.orchestration.collection_tasks import collect_and_store
-from flows.orchestration.run_context import RunTicket, sharing
-from flows.orchestration.run_resources import PreparedRun, prepare_run
+from flows.orchestration.run_context import RunParameters, sharing
+from flows.orchestration.run_resources import RunResources, open_run_resources
 from flows.orchestration.task_runners import quoted, reaching_the_scheduler
-from flows.orchestration.task_waiting import TaskEndings
+from flows.orchestration.task_waiting import CompletedTasks
 from flows.process.interrupts import end_in_time, postponing_interrupts
 from flows.request_plan import PlannedCollection, plan_collections
 from flows.run_report import ApiOutcome, RunResults, run_results
@@ -38,7 +38,7 @@ _LOOK_SECONDS = 0.5
 _SUBMITTED_AT_ONCE = 16
 
 Item = TypeVar("Item")
-Collect = Callable[[PreparedRun, RunTicket], list[ApiOutcome]]
+Collect = Callable[[RunResources, RunParameters], list[ApiOutcome]]
 
 
 def run_pipeline(
@@ -79,11 +79,11 @@ def run_reported(
 
     try:
         settings = Settings()
-        prepared = prepare_run(settings, apis, config_file, s3_block)
+        prepared = open_run_resources(settings, apis, config_file, s3_block)
         names = tuple(api.name for api in prepared.apis)
-        ticket = RunTicket(run_id, started_at, names, config_file, s3_block, explicit_bucket())
+        parameters = RunParameters(run_id, started_at, names, config_file, s3_block, explicit_bucket())
         _drain_spool(prepared)
-        outcomes = collect(prepared, ticket)
+        outcomes = collect(prepared, parameters)
     except ConfigError as error:
         errors += error.problems
     except BaseException:
@@ -102,16 +102,16 @@ def run_reported(
 def run_tasks(
     task: Task[..., Any],
     items: Sequence[Item],
-    ticket: RunTicket,
-    run: PipelineRun,
+    parameters: RunParameters,
+    run: ApiCollector,
     look: Callable[[Sequence[tuple[Item, PrefectFuture[Any]]]], object] = lambda _: None,
 ) -> list[PrefectFuture[Any]]:
     """Map a task over items and wait for all; where the run is ended from outside, keep what is collected.
 
     Args:
-        task: It is handed an item and the ticket.
+        task: It is handed an item and the parameters.
         items: What to run it for.
-        ticket: Of the run.
+        parameters: Of the run.
         run: What the tasks share.
         look: Called now and then meanwhile, and at the end, with the items whose tasks have ended.
 
@@ -123,9 +123,9 @@ def run_tasks(
         for first in range(0, len(items), _SUBMITTED_AT_ONCE):
             some = items[first : first + _SUBMITTED_AT_ONCE]
             with reaching_the_scheduler(), postponing_interrupts():
-                futures += task.map(quoted(some), unmapped(quoted(ticket)))
+                futures += task.map(quoted(some), unmapped(quoted(parameters)))
         item_of = {future.task_run_id: item for item, future in zip(items, futures, strict=True)}
-        endings = TaskEndings(futures)
+        endings = CompletedTasks(futures)
         is_over = False
         while not is_over:
             is_over = endings.wait(_LOOK_SECONDS)
@@ -139,7 +139,7 @@ def run_tasks(
         # a second Ctrl-C, which `uv run` passes on beside the terminal's own, must not prevent it
         with postponing_interrupts():
             run.end()
-            TaskEndings(futures).wait(_ENDING_SECONDS)
+            CompletedTasks(futures).wait(_ENDING_SECONDS)
             run.end()
         raise
     return futures
@@ -152,17 +152,17 @@ def _log_as_prefect_does() -> None:
         own.setLevel(logging.getLogger("prefect.extra").getEffectiveLevel())
 
 
-def _collect_and_store_all(prepared: PreparedRun, ticket: RunTicket) -> list[ApiOutcome]:
-    collections = plan_collections(prepared.apis, run_stamp(ticket.started_at), ticket.started_at)
-    with sharing(ticket, prepared) as shared:
-        futures = run_tasks(collect_and_store, collections, ticket, shared.run)
+def _collect_and_store_all(prepared: RunResources, parameters: RunParameters) -> list[ApiOutcome]:
+    collections = plan_collections(prepared.apis, run_stamp(parameters.started_at), parameters.started_at)
+    with sharing(parameters, prepared) as shared:
+        futures = run_tasks(collect_and_store, collections, parameters, shared.run)
         return [
             _outcome(shared.run, collection, future)
             for collection, future in zip(collections, futures, strict=True)
         ]
 
 
-def _drain_spool(prepared: PreparedRun) -> None:
+def _drain_spool(prepared: RunResources) -> None:
     """Upload what earlier runs had to keep; what cannot be uploaded still waits on."""
     report = prepared.spool.drain(prepared.store)
     for uri in report.stored_uris:
@@ -173,7 +173,7 @@ def _drain_spool(prepared: PreparedRun) -> None:
         logger.warning("still in the spool: %s", problem)
 
 
-def _outcome(run: PipelineRun, collection: PlannedCollection, future: PrefectFuture[Any]) -> ApiOutcome:
+def _outcome(run: ApiCollector, collection: PlannedCollection, future: PrefectFuture[Any]) -> ApiOutcome:
     result = future.state.result(raise_on_failure=False)
     if isinstance(result, ApiOutcome):
         return result

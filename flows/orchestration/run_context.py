@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flows.api_config import ExplicitBucket, Settings, use_bucket
-from flows.collection.api_collector import PipelineRun
-from flows.collection.window_collector import WindowCollection
+from flows.collection.api_collector import ApiCollector
+from flows.collection.window_collector import WindowCollector
 from flows.http_collector import HttpCollector
 from flows.orchestration.global_host_limits import shared_places
-from flows.orchestration.run_resources import PreparedRun, prepare_run
+from flows.orchestration.run_resources import RunResources, open_run_resources
 from flows.run_report.progress import ProgressCount
 
 
 @dataclass(frozen=True)
-class RunTicket:
+class RunParameters:
     """What a task is handed of its run: enough to open its parts anew, and no secret.
 
     Attributes:
@@ -43,8 +43,8 @@ class RunTicket:
 class SharedRun:
     """What the tasks of a run share within one process."""
 
-    run: PipelineRun
-    windows: WindowCollection
+    run: ApiCollector
+    windows: WindowCollector
 
 
 class RunIsOverError(Exception):
@@ -59,28 +59,28 @@ atexit.register(_at_exit.close)
 
 
 @contextmanager
-def sharing(ticket: RunTicket, prepared: PreparedRun, planned: int = 0) -> Iterator[SharedRun]:
-    """In this process, tasks with this ticket share what was prepared.
+def sharing(parameters: RunParameters, prepared: RunResources, planned: int = 0) -> Iterator[SharedRun]:
+    """In this process, tasks with this parameters share what was prepared.
 
     Args:
-        ticket: Theirs.
+        parameters: Theirs.
         prepared: What the flow has opened.
         planned: Hours, days, months or years to collect, of a backfill.
     """
-    with _opened(ticket, prepared, planned) as shared:
+    with _opened(parameters, prepared, planned) as shared:
         with _lock:
-            _open[ticket.run_id] = shared
-            _over.discard(ticket.run_id)
+            _open[parameters.run_id] = shared
+            _over.discard(parameters.run_id)
         try:
             yield shared
         finally:
             with _lock:
-                del _open[ticket.run_id]
-                _over.add(ticket.run_id)
+                del _open[parameters.run_id]
+                _over.add(parameters.run_id)
 
 
-def shared_by(ticket: RunTicket) -> SharedRun:
-    """What the tasks with this ticket share in this process; opened for the first, closed as it ends.
+def shared_by(parameters: RunParameters) -> SharedRun:
+    """What the tasks with this parameters share in this process; opened for the first, closed as it ends.
 
     Raises:
         RunIsOverError: The flow has ended, in this process.
@@ -88,18 +88,20 @@ def shared_by(ticket: RunTicket) -> SharedRun:
             variables of the secrets, or the bucket.
     """
     with _lock:
-        if ticket.run_id in _over:
+        if parameters.run_id in _over:
             raise RunIsOverError
-        if ticket.run_id not in _open:
-            with use_bucket(ticket.bucket):
-                prepared = prepare_run(Settings(), ticket.apis, ticket.config_file, ticket.s3_block)
-            _open[ticket.run_id] = _at_exit.enter_context(_opened(ticket, prepared, 0))
-        return _open[ticket.run_id]
+        if parameters.run_id not in _open:
+            with use_bucket(parameters.bucket):
+                prepared = open_run_resources(
+                    Settings(), parameters.apis, parameters.config_file, parameters.s3_block
+                )
+            _open[parameters.run_id] = _at_exit.enter_context(_opened(parameters, prepared, 0))
+        return _open[parameters.run_id]
 
 
 @contextmanager
-def _opened(ticket: RunTicket, prepared: PreparedRun, planned: int) -> Iterator[SharedRun]:
+def _opened(parameters: RunParameters, prepared: RunResources, planned: int) -> Iterator[SharedRun]:
     places = shared_places(prepared.apis)
     with HttpCollector(prepared.apis, prepared.secrets, shared_place=places) as collector:
-        run = PipelineRun(ticket.run_id, collector, prepared.store, prepared.spool)
-        yield SharedRun(run, WindowCollection(run, ticket.started_at, ProgressCount(planned)))
+        run = ApiCollector(parameters.run_id, collector, prepared.store, prepared.spool)
+        yield SharedRun(run, WindowCollector(run, parameters.started_at, ProgressCount(planned)))

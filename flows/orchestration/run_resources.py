@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class PreparedRun:
+class RunResources:
     """Everything that is known before the first request.
 
     Attributes:
@@ -50,9 +50,9 @@ class PreparedRun:
     spool: Spool
 
 
-def prepare_run(
+def open_run_resources(
     settings: Settings, apis: Sequence[str] | None, config_file: str | None, s3_block: str | None
-) -> PreparedRun:
+) -> RunResources:
     """Read, choose, look up and open all that a run needs.
 
     Raises:
@@ -74,7 +74,7 @@ def prepare_run(
     spool = open_spool(settings)
     if refusal := spool.refusal():
         logger.warning("%s: what the bucket does not take would be lost", refusal)
-    return PreparedRun(choice.config, choice.apis, secrets, store, spool)
+    return RunResources(choice.config, choice.apis, secrets, store, spool)
 
 
 def open_spool(settings: Settings) -> Spool:

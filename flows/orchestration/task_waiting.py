@@ -17,7 +17,7 @@ class _Ending(Protocol):
     def add_done_callback(self, fn: Callable[[Any], None]) -> None: ...
 
 
-class TaskEndings:
+class CompletedTasks:
     """The endings of some tasks, to be waited for more than once.
 
     Prefect's own wait with a timeout breaks off by an alarm, which raises an error within its

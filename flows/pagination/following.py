@@ -15,13 +15,13 @@ from flows.api_config import (
     PagePagination,
     Pagination,
 )
-from flows.http_collector import CollectionError, HttpCollector, Payload
+from flows.http_collector import CollectionError, HttpCollector, Response
 from flows.pagination.page_values import number_at, text_at
 from flows.pagination.pages import Page, read_page
 from flows.request_plan import CollectionRequest
 
 
-def collect_pages(request: CollectionRequest, collector: HttpCollector) -> Iterator[Payload]:
+def collect_pages(request: CollectionRequest, collector: HttpCollector) -> Iterator[Response]:
     """The payloads of a request: one, or every page where the API has `pagination`.
 
     Raises:

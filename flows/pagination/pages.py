@@ -15,8 +15,8 @@ from flows.api_config import (
     PagePagination,
 )
 from flows.documents import (
+    DocumentError,
     JsonValue,
-    PayloadError,
     decode_json,
     decode_xml,
     find_records,
@@ -26,7 +26,7 @@ from flows.documents import (
     values_at,
     walk_to_records,
 )
-from flows.http_collector import CollectionError, Payload
+from flows.http_collector import CollectionError, Response
 
 _ADVICE = 'say where the rows are, with "records"'
 _NOTHING: tuple[JsonValue, ...] = (None, "", [], {}, 0)
@@ -63,7 +63,7 @@ class Page:
         return self.rows_before + len(self.rows)
 
 
-def read_page(api: ApiConfig, payload: Payload, last: Page | None) -> Page:
+def read_page(api: ApiConfig, payload: Response, last: Page | None) -> Page:
     """A payload as a page, given the one before it.
 
     Raises:
@@ -79,7 +79,7 @@ def read_page(api: ApiConfig, payload: Payload, last: Page | None) -> Page:
         if last is None or last.place is None:
             return _with_place(api, page, found_at)
         return _at_place(api, replace(page, place=last.place, around=last.around))
-    except PayloadError as error:
+    except DocumentError as error:
         raise CollectionError(f"{payload.source_url}: page {number} cannot be read: {error}") from None
 
 
@@ -93,12 +93,12 @@ def _with_place(api: ApiConfig, page: Page, found_at: tuple[str, ...]) -> Page:
     filled = {path: items for path, items in lists.items() if items}
     of_objects = [path for path, items in filled.items() if any(isinstance(item, dict) for item in items)]
     if filled and _counts_rows(api) and (len(filled) > 1 or not of_objects):
-        raise PayloadError(f"it holds several lists, or none of objects: {_ADVICE}")
+        raise DocumentError(f"it holds several lists, or none of objects: {_ADVICE}")
     if len(of_objects) == 1:
         place = of_objects[0]
         rows = filled[place]
         if len(rows) > _most_rows(api):
-            raise PayloadError(
+            raise DocumentError(
                 f"{show_path(place)} has {len(rows)} rows, more than were asked for: {_ADVICE}"
             )
         return replace(page, rows=rows, place=place, around=page.document)
@@ -127,7 +127,7 @@ def _at_place(api: ApiConfig, page: Page) -> Page:
     new = [path for path in others if before.get(path) in _NOTHING]
     if new and (not found or _counts_rows(api)):
         listed = ", ".join(map(show_path, new[:_SHOWN]))
-        raise PayloadError(
+        raise DocumentError(
             f"no rows at {show_path(page.place or ())}, but what was not there: {listed}; {_ADVICE}"
         )
     is_told = all(before.get(path) == value for path, value in others.items())
@@ -145,7 +145,9 @@ def _as_rows(api: ApiConfig, page: Page, value: JsonValue) -> Sequence[Any]:
         if not isinstance(value, dict) or not any(
             isinstance(row, dict) and row.keys() & value for row in earlier
         ):
-            raise PayloadError(f"something else than rows stands at {show_path(page.place or ())}: {_ADVICE}")
+            raise DocumentError(
+                f"something else than rows stands at {show_path(page.place or ())}: {_ADVICE}"
+            )
     return [value]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from flows.documents.errors import PayloadError, show_path
+from flows.documents.errors import DocumentError, show_path
 from flows.tabulation.table import Finding
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def name_columns(paths: Sequence[tuple[str, ...]]) -> tuple[list[str], list[Find
         (`_2`, `_3`...) because another path falls to the same one.
 
     Raises:
-        PayloadError: For a name longer than any table's.
+        DocumentError: For a name longer than any table's.
     """
     return unique_names([_natural_name(path) for path in paths], paths)
 
@@ -64,7 +64,7 @@ def unique_names(natural: Sequence[str], paths: Sequence[tuple[str, ...]]) -> tu
 def _natural_name(path: tuple[str, ...]) -> str:
     length = sum(map(len, path))
     if length > MAX_NAME_LENGTH:
-        raise PayloadError(f"the field at {show_path(path)} would make a name of {length:,} characters")
+        raise DocumentError(f"the field at {show_path(path)} would make a name of {length:,} characters")
     steps = (step.removeprefix("@") or step for step in path if step != TEXT_KEY)
     return "_".join(steps) or VALUE_COLUMN
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.documents.errors import PayloadError, show_path
+from flows.documents.errors import DocumentError, show_path
 from flows.documents.json_document import decode_json
 from flows.documents.record_search import walk_to_records
 from flows.tabulation.column_names import MAX_NAME_LENGTH, unique_names
@@ -76,7 +76,7 @@ def tabulate_cut_lists(body: bytes, columnar: Sequence[str]) -> QuickTable | Non
     numbers = iter(range(len(lists)))
     try:
         found = walk_to_records(decode_json(_LIST.sub(lambda _: b"[%d]" % next(numbers), body)), columnar)
-    except PayloadError:
+    except DocumentError:
         return None
     # every list is one of these, in this order: none was seen in a text, where brackets mean nothing
     if len(found) != 1 or not isinstance(found[0], dict):

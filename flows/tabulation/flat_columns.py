@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.documents.errors import PayloadError, show_path
+from flows.documents.errors import DocumentError, show_path
 from flows.documents.json_document import compact_json
 from flows.documents.record_search import walk_to_records
 from flows.tabulation.column_names import MAX_NAME_LENGTH, unique_names
@@ -36,12 +36,12 @@ def transposed(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> FlatRows:
     """Rows as columns; every row is as long as there are names.
 
     Raises:
-        PayloadError: For more columns than a table has.
+        DocumentError: For more columns than a table has.
     """
     if len(names) > MAX_COLUMNS:
-        raise PayloadError(f"{len(names):,} columns are more than a table has")
+        raise DocumentError(f"{len(names):,} columns are more than a table has")
     if any(len(name) > MAX_NAME_LENGTH for name in names):
-        raise PayloadError(f"a column has a name of more than {MAX_NAME_LENGTH:,} characters")
+        raise DocumentError(f"a column has a name of more than {MAX_NAME_LENGTH:,} characters")
     return FlatRows(names, list(zip(*rows, strict=True)) if rows else [()] * len(names), len(rows))
 
 
@@ -49,22 +49,22 @@ def header_and_rows(document: JsonValue, columns_from: Sequence[str], rows_from:
     """JSON with a list of names (or of objects with a `name`) and a list of rows.
 
     Raises:
-        PayloadError: Where there are no names, a row is no list, or has another number of cells.
+        DocumentError: Where there are no names, a row is no list, or has another number of cells.
     """
     rows = walk_to_records(document, rows_from)
     if not rows:
         return FlatRows([], [], 0)
     names = names_at(document, columns_from)
     if not names:
-        raise PayloadError(
+        raise DocumentError(
             f"there are rows at {show_path(rows_from)} but no names at {show_path(columns_from)}"
         )
     for number, row in enumerate(rows):
         if not isinstance(row, list):
-            raise PayloadError(f"the row at {show_path((*rows_from, number))} is not a list")
+            raise DocumentError(f"the row at {show_path((*rows_from, number))} is not a list")
         if len(row) != len(names):
             where = show_path((*rows_from, number))
-            raise PayloadError(
+            raise DocumentError(
                 f"the row at {where} has {len(row)} cells where there are {len(names)} columns"
             )
     return transposed(names, rows)
@@ -74,7 +74,7 @@ def names_at(document: JsonValue, columns_from: Sequence[str]) -> list[str]:
     """The names of columns that a document holds.
 
     Raises:
-        PayloadError: Where one of them is no name.
+        DocumentError: Where one of them is no name.
     """
     return [_name(item, columns_from) for item in walk_to_records(document, columns_from)]
 
@@ -83,25 +83,25 @@ def lists_side_by_side(document: JsonValue, columnar: Sequence[str]) -> FlatRows
     """JSON with one object of equally long lists; a single value in it stands on every row.
 
     Raises:
-        PayloadError: Where there is no such object, or its lists differ in length.
+        DocumentError: Where there is no such object, or its lists differ in length.
     """
     found = walk_to_records(document, columnar)
     if not found:
         return FlatRows([], [], 0)
     where = show_path(columnar)
     if len(found) > 1 or not isinstance(found[0], dict):
-        raise PayloadError(f"at {where} there is no object of lists")
+        raise DocumentError(f"at {where} there is no object of lists")
     lists = {name: values for name, values in found[0].items() if isinstance(values, list)}
     lengths = {len(values) for values in lists.values()}
     if len(lengths) > 1:
         told = ", ".join(f"{name} {len(values)}" for name, values in list(lists.items())[:10])
-        raise PayloadError(f"the lists at {where} are not equally long: {told}")
+        raise DocumentError(f"the lists at {where} are not equally long: {told}")
     if not lists:
-        raise PayloadError(f"the object at {where} holds no lists")
+        raise DocumentError(f"the object at {where} holds no lists")
     (height,) = lengths
     single = sum(len(str(value)) for value in found[0].values() if not isinstance(value, list))
     if single * height > MAX_REPEATED_CHARACTERS:
-        raise PayloadError(f"the single values at {where} are too long to stand on {height:,} rows")
+        raise DocumentError(f"the single values at {where} are too long to stand on {height:,} rows")
     columns = [lists.get(name, [value] * height) for name, value in found[0].items()]
     return FlatRows(list(found[0]), columns, height)
 
@@ -129,7 +129,7 @@ def tabulate_flat(parts: Sequence[FlatRows], records_at: str, *, is_all_text: bo
     if not height:
         return Table(pl.DataFrame(), records_at, is_all_text=is_all_text)
     if len(values) > MAX_COLUMNS or len(values) * height - sum(map(len, values.values())) > MAX_PADDING:
-        raise PayloadError(f"{len(values):,} columns in all, too many or too empty for one table")
+        raise DocumentError(f"{len(values):,} columns in all, too many or too empty for one table")
     # names are taken as they are: "@" and "$" mean nothing here
     names, findings = unique_names([name for name, _ in values], [(name,) for name, _ in values])
     series = []
@@ -150,5 +150,5 @@ def _flat(values: list[Any]) -> list[Any]:
 def _name(item: Any, columns_from: Sequence[str]) -> str:
     name = item.get(_NAME_KEY) if isinstance(item, dict) else item
     if not isinstance(name, str) or not name:
-        raise PayloadError(f"at {show_path(columns_from)} there is a column without a name")
+        raise DocumentError(f"at {show_path(columns_from)} there is a column without a name")
     return name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from flows.documents.errors import PayloadError
+from flows.documents.errors import DocumentError
 from flows.documents.json_document import compact_json, decode_json
 from flows.tabulation.table import Finding
 
@@ -83,7 +83,7 @@ def _any_lists(text: bytes, levels: int) -> list[list[Any]] | None:
     """Decode lists that stand at a depth, with numbers as in the source."""
     try:
         document: Any = decode_json(b"[" * levels + text + b"]" * levels)
-    except PayloadError:
+    except DocumentError:
         return None
     for _ in range(levels - 1):
         (document,) = document

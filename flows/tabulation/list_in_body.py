@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.documents.errors import PayloadError
+from flows.documents.errors import DocumentError
 from flows.documents.json_document import decode_json
 from flows.documents.record_search import find_records, walk_to_records
 
@@ -58,7 +58,7 @@ def locate_list(body: bytes, path: Sequence[str] | None) -> ListInBody | None:
             found, found_at = (
                 find_records(document) if path is None else (walk_to_records(document, path), path)
             )
-        except PayloadError:
+        except DocumentError:
             continue
         # within a text the number would be no item
         if [str(item) for item in found] == [_STAND_IN.decode()] and type(found[0]) is not str:

@@ -9,7 +9,7 @@ import polars as pl
 
 from flows.documents.archive import MemberFormat, archive_members
 from flows.documents.csv_document import read_csv_rows
-from flows.documents.errors import PayloadError, show_path
+from flows.documents.errors import DocumentError, show_path
 from flows.documents.json_document import decode_json
 from flows.documents.record_search import absent_key
 from flows.documents.xml_document import decode_xml
@@ -75,7 +75,7 @@ def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
         A frame with one row per record or exploded item; no rows is a frame without columns.
 
     Raises:
-        PayloadError: When a payload is not what its format says, has no records where they are said to
+        DocumentError: When a payload is not what its format says, has no records where they are said to
             be, or `explode` names lists side by side.
     """
     table = _tabulate(parts, layout)
@@ -207,7 +207,9 @@ def _tabulate_archives(parts: Sequence[Part], layout: Layout) -> Table:
             members.append((member.format, Part(member.body, part.labels)))
     formats = {form for form, _ in members}
     if len(formats) > 1:
-        raise PayloadError(f"the ZIP archive holds documents of unlike formats: {', '.join(sorted(formats))}")
+        raise DocumentError(
+            f"the ZIP archive holds documents of unlike formats: {', '.join(sorted(formats))}"
+        )
     form = formats.pop() if formats else "csv"
     inner = Layout(form, layout.records, layout.explode, skip_rows=layout.skip_rows)
     return tabulate([part for _, part in members], inner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.documents.errors import PayloadError
+from flows.documents.errors import DocumentError
 from flows.documents.json_document import compact_json
 from flows.tabulation.column_names import TEXT_KEY
 from flows.tabulation.record_paths import Column
@@ -33,7 +33,7 @@ def write_columns(root: PathNode, parts: Sequence[list[Any]]) -> tuple[list[Colu
         The columns, first seen first, padded to the same length, and the number of rows of each part.
 
     Raises:
-        PayloadError: Where the records have so little in common that a table would be mostly empty.
+        DocumentError: Where the records have so little in common that a table would be mostly empty.
     """
     writer = _RowWriter(root)
     heights: list[int] = []
@@ -65,7 +65,7 @@ class _RowWriter:
                 f"the records have {len(self.columns):,} different fields, few of them in each: "
                 f"a table of them would hold more than {MAX_PADDING:,} empty cells"
             )
-            raise PayloadError(message)
+            raise DocumentError(message)
 
     def write_items(self, node: PathNode, items: list[Any], first_row: int) -> int:
         """Write the items of an exploded list from a row on; return the number of rows taken."""
@@ -145,7 +145,7 @@ class _RowWriter:
                 f"exploding a list would repeat more than {MAX_REPEATED_CHARACTERS:,} characters of the "
                 'records it stands in; "explode": [] keeps lists in their columns'
             )
-            raise PayloadError(message)
+            raise DocumentError(message)
 
     def _pad(self, values: list[Any], row: int) -> None:
         self.check_padding(row - len(values))
@@ -157,7 +157,7 @@ class _RowWriter:
                 node.column = self._column_of(self._root.find(node.path[:-1]))
             else:
                 if len(self.columns) == MAX_COLUMNS:
-                    raise PayloadError(f"the records have more than {MAX_COLUMNS:,} different fields")
+                    raise DocumentError(f"the records have more than {MAX_COLUMNS:,} different fields")
                 node.column = Column(node.path)
                 self.columns.append(node.column)
         node.column.sources.add(node)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.documents.errors import PayloadError, show_path
+from flows.documents.errors import DocumentError, show_path
 from flows.documents.record_search import find_records, walk_to_records
 from flows.tabulation.column_names import name_columns
 from flows.tabulation.column_types import typed_series
@@ -78,18 +78,18 @@ def explode_chain(explode: Sequence[Sequence[str]]) -> list[Path]:
     """The paths to explode, from the outside in.
 
     Raises:
-        PayloadError: Where two of them stand side by side.
+        DocumentError: Where two of them stand side by side.
     """
     chain = sorted({tuple(path) for path in explode}, key=len)
     if chain and not chain[0]:
-        raise PayloadError("explode names an empty path; a path is the keys from the record to a list")
+        raise DocumentError("explode names an empty path; a path is the keys from the record to a list")
     for outer, inner in pairwise(chain):
         if inner[: len(outer)] != outer:
             message = (
                 f"explode names {show_path(outer)} and {show_path(inner)}, lists side by side: "
                 "each row of one would repeat every row of the other; name one of them"
             )
-            raise PayloadError(message)
+            raise DocumentError(message)
     return chain
 
 

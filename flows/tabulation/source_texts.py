@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from flows.documents.errors import PayloadError
+from flows.documents.errors import DocumentError
 from flows.documents.json_document import decode_json
 from flows.tabulation.column_types import typed_series
 
@@ -177,7 +177,7 @@ def _decoded(sources: pl.Series) -> pl.Series | None:
     lines = sources.str.join(",\n").item()
     try:
         values = decode_json(f"[{lines}]".encode())
-    except PayloadError:
+    except DocumentError:
         return None
     if not isinstance(values, list) or len(values) != len(sources):
         return None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flows.api_config import ApiConfig, ResolvedSecrets
 from flows.collection.api_table import collect_table
-from flows.documents import PayloadError
+from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.request_plan import plan_collections
 from flows.sandbox.isone_api import BASE_PATH
@@ -103,7 +103,7 @@ def _collect(url: str) -> Outcome:
     with HttpCollector([api], ResolvedSecrets()) as collector:
         try:
             collect_table(collection, collector)
-        except (CollectionError, PayloadError) as error:
+        except (CollectionError, DocumentError) as error:
             told = str(error)
     return Outcome(told, time.monotonic() - begun, _peak_mb(), before)
 

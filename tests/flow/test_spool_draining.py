@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from flows.api_config import ApiConfig, ResolvedSecrets
-from flows.collection.api_collector import PipelineRun
+from flows.collection.api_collector import ApiCollector
 from flows.http_collector import HttpCollector
 from flows.integration import EnergyDataPipelineIntegration
 from flows.object_store import (
@@ -256,7 +256,7 @@ def test_what_is_stored_just_when_the_run_is_ended_does_not_stay_in_the_spool(
     spool = LateSpool(tmp_path / "spool", 1_000_000)
     store = WaitingStore(bucket_by_name(bucket, aws_variables(embedded_s3)))
     with HttpCollector([collection.api], secrets) as collector:
-        run = PipelineRun("run", collector, store, spool)
+        run = ApiCollector("run", collector, store, spool)
         storing = threading.Thread(target=run.collect_and_store, args=[collection])
         storing.start()
         assert about_to_be_stored.wait(30)
@@ -274,7 +274,7 @@ def test_where_the_spool_takes_only_some_outputs_the_result_says_so(
     spool = Spool(tmp_path / "spool", 1500)
     own_s3.stop()
     with HttpCollector([collection.api], secrets) as collector:
-        run = PipelineRun("run", collector, store, spool)
+        run = ApiCollector("run", collector, store, spool)
         with pytest.raises(StorageError) as raised:
             run.collect_and_store(collection)
         outcome = run.failed(collection, str(raised.value))

@@ -17,7 +17,7 @@ import pytest
 
 from flows.api_config import ApiConfig, ResolvedSecrets
 from flows.collection.api_table import CollectedTable, collect_table
-from flows.documents import PayloadError
+from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.http_collector.host_limits import SILENCES_OF_A_HOST_THAT_IS_DOWN
 from flows.http_collector.redirects import is_inward
@@ -157,7 +157,7 @@ def test_a_reply_is_what_it_holds_whatever_its_type_says(isone: IsoneSandbox, co
     isone.faults.add("*", Fault(headers=headers, body=b"<html>Down</html>"))
     with HttpCollector([collection.api], ResolvedSecrets()) as collector:
         assert collect_table(collection, collector).table.frame.rows() == [(1,)]
-        with pytest.raises(PayloadError, match="HTML where JSON was expected: <html>Down"):
+        with pytest.raises(DocumentError, match="HTML where JSON was expected: <html>Down"):
             collect_table(collection, collector)
 
 
@@ -407,7 +407,7 @@ def test_a_charset_is_that_of_the_content_type(
 def test_a_charset_that_is_none_changes_nothing(isone: IsoneSandbox, charset: str) -> None:
     headers = {"content-type": f"text/csv; charset={charset}"}
     isone.faults.add("*", Fault(body=b"n\n\xff\n", headers=headers))
-    with pytest.raises(PayloadError, match="invalid UTF-8 at byte 2"):
+    with pytest.raises(DocumentError, match="invalid UTF-8 at byte 2"):
         collect_whole(isone.api("x", RESOURCE, format="csv"))
 
 
@@ -423,5 +423,5 @@ def test_an_error_in_a_200_is_seen_in_any_charset(isone: IsoneSandbox, encoding:
 def test_what_is_not_in_its_charset_is_refused(isone: IsoneSandbox) -> None:
     headers = {"content-type": "application/json; charset=utf-16"}
     isone.faults.add("*", Fault(body=b"\xff\xfe[\x001", headers=headers))
-    with pytest.raises(PayloadError, match="neither UTF-8 nor utf-16, as its Content-Type says"):
+    with pytest.raises(DocumentError, match="neither UTF-8 nor utf-16, as its Content-Type says"):
         collect_whole(isone.api("x", RESOURCE))

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.documents import PayloadError
+from flows.documents import DocumentError
 from flows.tabulation import Table
 from flows.tabulation.payload_tabulation import UNIFORM_MIN_BYTES
 from flows.tabulation.uniform_records import tabulate_uniform_records
@@ -95,13 +95,13 @@ def test_configured_records_are_walked_to(text: str, rows: list[dict[str, Any]])
     ],
 )
 def test_records_that_cannot_be_walked_to_are_an_error(text: str, message: str) -> None:
-    with pytest.raises(PayloadError, match=message):
+    with pytest.raises(DocumentError, match=message):
         tabulate(text, records=["a", "b", "c"])
 
 
 @pytest.mark.parametrize("text", ['"text"', "5", "true", "false", "0"])
 def test_a_bare_value_is_an_error(text: str) -> None:
-    with pytest.raises(PayloadError, match="a single value, not records: " + text):
+    with pytest.raises(DocumentError, match="a single value, not records: " + text):
         tabulate(text)
 
 
@@ -233,7 +233,7 @@ def test_items_that_are_no_objects_stand_in_the_column_of_their_list() -> None:
     "explode", [[["A"], ["B"]], [["A", "B"], ["A", "C"]], [["A"], ["A", "B"], ["B", "C", "D"]]]
 )
 def test_exploding_lists_side_by_side_is_an_error(explode: list[list[str]]) -> None:
-    with pytest.raises(PayloadError, match="side by side"):
+    with pytest.raises(DocumentError, match="side by side"):
         tabulate("[]", explode=explode)
 
 
@@ -321,7 +321,7 @@ def test_a_value_of_another_type_after_many_rows_is_kept(late: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_json_is_an_error_that_says_what_and_where(body: bytes, message: str) -> None:
-    with pytest.raises(PayloadError, match=message) as caught:
+    with pytest.raises(DocumentError, match=message) as caught:
         tabulate_json(body)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 250
@@ -393,7 +393,7 @@ def test_one_unusual_record_late_gives_what_the_exact_way_gives(old: str, new: s
 def outcome(tabulate_body: Callable[[bytes], Table], body: bytes) -> object:
     try:
         table = tabulate_body(body)
-    except PayloadError as error:
+    except DocumentError as error:
         return str(error)
     return table.records_at, table.frame.schema, table.frame.rows(), table.findings
 

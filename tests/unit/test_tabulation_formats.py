@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.documents import PayloadError, decode_xml
+from flows.documents import DocumentError, decode_xml
 from flows.documents.xml_document import _decode_carefully
 from flows.object_store import csv_bytes
 from flows.tabulation import Layout, Part, Table, tabulate
@@ -29,7 +29,7 @@ def columns_of(body: bytes | str, **layout: Any) -> dict[str, list[Any]]:
 
 
 def refusal_of(body: bytes | str, **layout: Any) -> str:
-    with pytest.raises(PayloadError) as raised:
+    with pytest.raises(DocumentError) as raised:
         table_of(body, **layout)
     return str(raised.value)
 

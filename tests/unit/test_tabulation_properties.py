@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.documents import PayloadError, decode_json
+from flows.documents import DocumentError, decode_json
 from flows.tabulation import Layout, Part, tabulate
 from flows.tabulation.plain_records import plain_columns
 from flows.tabulation.record_columns import write_columns
@@ -91,7 +91,7 @@ def test_any_document_tabulates_with_every_value_or_is_refused_by_name(
     body = json.dumps(document, ensure_ascii=False, indent=indent).encode()
     try:
         table = tabulate_json(body)
-    except PayloadError:
+    except DocumentError:
         assert not isinstance(document, dict | list), "only a bare value is no table"
         return
     assert missing(document, table.frame) == []
@@ -103,7 +103,7 @@ def test_any_list_may_be_exploded_without_losing_a_value(document: Any, explode:
     body = json.dumps(document).encode()
     try:
         table = tabulate_json(body, records=["As", "A"], explode=explode)
-    except PayloadError:
+    except DocumentError:
         first, second = sorted(explode, key=len)
         assert second[: len(first)] != first, "only lists side by side are refused"
         return
@@ -144,11 +144,11 @@ def test_any_bytes_tabulate_or_are_refused_by_name(body: bytes) -> None:
     try:
         json.loads(body.decode("utf-8-sig").strip() or "null", parse_constant=refuse)
     except ValueError:
-        with pytest.raises(PayloadError) as caught:
+        with pytest.raises(DocumentError) as caught:
             tabulate_json(body)
         assert str(caught.value).isprintable()
         return
-    with contextlib.suppress(PayloadError):
+    with contextlib.suppress(DocumentError):
         tabulate_json(body)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.documents import PayloadError
+from flows.documents import DocumentError
 from flows.tabulation import Layout, Part, Table, cut_csv, payload_tabulation, tabulate
 from tests.unit.test_tabulation_quick_ways import same_tables
 
@@ -49,7 +49,7 @@ def by(least_bytes: int, bodies: list[bytes], skip_rows: int) -> Table | str:
     ):
         try:
             return tabulate([Part(body) for body in bodies], Layout("csv", skip_rows=skip_rows))
-        except PayloadError as error:
+        except DocumentError as error:
             return str(error)
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.documents import PayloadError
+from flows.documents import DocumentError
 from flows.tabulation import record_shapes
 from flows.tabulation.uniform_records import tabulate_uniform_records
 from tests.unit.tabulating import tabulate_exactly
@@ -207,7 +207,7 @@ def test_lists_unlike_the_others_are_left_to_the_exact_way(last: str) -> None:
         body = f"[{records}{last}]".encode()
         try:
             tabulate_exactly(body)
-        except PayloadError:
+        except DocumentError:
             assert tabulate_uniform_records(body) is None
         else:
             taken(body)
@@ -245,7 +245,7 @@ def test_what_is_written_in_kept_lists_is_read_all_the_same(kept: str) -> None:
         body = f'[{records}{{"a":[{{"x":1}}],"b":{kept}}},{{"a":[],"b":[{{"x":3}}]}}]'.encode()
         try:
             tabulate_exactly(body)
-        except PayloadError:
+        except DocumentError:
             assert tabulate_uniform_records(body) is None
         else:
             taken(body)
@@ -275,7 +275,7 @@ def test_lists_nested_too_deeply_are_refused(wrappers: int, is_exploded: bool) -
         body = ('{"w":' * wrappers + f"[{record},{record}]" + "}" * wrappers).encode()
         try:
             tabulate_exactly(body)
-        except PayloadError:
+        except DocumentError:
             assert tabulate_uniform_records(body) is None
         else:
             assert taken(body)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.documents import PayloadError, decode_json
+from flows.documents import DocumentError, decode_json
 from flows.tabulation import Layout, Part, Table, payload_tabulation, tabulate
 from flows.tabulation.record_columns import write_columns
 from flows.tabulation.record_paths import survey_records
@@ -72,12 +72,12 @@ def test_several_payloads_come_as_if_in_one(parts: list[list[Any]], bound: int) 
         try:
             with patch.object(payload_tabulation, "UNIFORM_MIN_BYTES", 10**9):
                 exact: Table | str = tabulate(payloads, Layout())
-        except PayloadError as error:
+        except DocumentError as error:
             exact = str(error)
         try:
             with patch.object(payload_tabulation, "UNIFORM_MIN_BYTES", 0):
                 quick: Table | str = tabulate(payloads, Layout())
-        except PayloadError as error:
+        except DocumentError as error:
             quick = str(error)
     if isinstance(quick, Table) and isinstance(exact, Table):
         assert same_tables(quick, exact)
@@ -108,7 +108,7 @@ def test_payloads_whose_columns_have_the_same_names_alone_are_not_joined(first: 
 
 def test_garbage_is_sought_again_whatever_came_of_a_table() -> None:
     for body in (b'[{"a":1}]', b"[{"):
-        with contextlib.suppress(PayloadError):
+        with contextlib.suppress(DocumentError):
             tabulate([Part(body)], Layout())
         assert gc.isenabled()
 

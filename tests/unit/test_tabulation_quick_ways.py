@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.documents import PayloadError
+from flows.documents import DocumentError
 from flows.tabulation import Table
 from flows.tabulation.stencilled_records import tabulate_stencilled_records
 from flows.tabulation.uniform_records import tabulate_uniform_records
@@ -163,7 +163,7 @@ def test_a_record_unlike_the_others_is_never_taken_for_one_like_them(first: str,
     body = ('{"w":[' + f'{{"a":{first},"t":"x"}},' * 300 + last + "]}").encode()
     try:
         tabulate_exactly(body)
-    except PayloadError:
+    except DocumentError:
         assert tabulate_stencilled_records(body) is None
     else:
         same_as_exact(tabulate_stencilled_records(body), body)

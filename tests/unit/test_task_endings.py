@@ -12,7 +12,7 @@ from types import FrameType
 
 import pytest
 
-from flows.orchestration.task_waiting import TaskEndings
+from flows.orchestration.task_waiting import CompletedTasks
 
 
 class _InterruptedError(Exception):
@@ -26,7 +26,7 @@ def futures(count: int) -> list[Future[None]]:
 def test_it_waits_for_all_also_for_those_that_have_ended_before() -> None:
     before, failing, later = futures(3)
     before.set_result(None)
-    endings = TaskEndings([before, failing, later])
+    endings = CompletedTasks([before, failing, later])
     assert not endings.wait(0.01)
     failing.set_exception(ValueError())
     assert not endings.wait(0.01)
@@ -34,7 +34,7 @@ def test_it_waits_for_all_also_for_those_that_have_ended_before() -> None:
     thread.start()
     assert endings.wait()
     assert endings.wait(0)
-    assert TaskEndings([]).wait()
+    assert CompletedTasks([]).wait()
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_an_error_raised_while_it_waits_holds_no_task(interrupting: signal.Signa
     interrupted = 0
     for _ in range(200):
         (future,) = futures(1)
-        endings = TaskEndings([future])
+        endings = CompletedTasks([future])
         pause = chance.uniform(0, 0.002)
 
         def end(future: Future[None] = future, pause: float = pause) -> None:
