@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,13 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.object_store import csv_bytes
-from flows.process.prefect_server import EmbeddedPrefectServer
-from flows.sandbox.s3_server import EmbeddedS3
 from flows.tabulation import Layout, Part, tabulate
 from tests.benchmarks.environments import isolated_python
 from tests.benchmarks.measured_process import Cost, cost_of
+from tests.benchmarks.servers import BUCKET, Servers, started_servers
 
-BUCKET = "benchmark"
 CONCURRENCY = 16
 _CONTESTANTS = Path(__file__).with_name("contestants")
 _FIRST_DAY = date(2023, 1, 1)
@@ -36,79 +30,58 @@ _DLT = ("dlt[filesystem]~=1.30", "s3fs", "pyarrow")
 
 
 @dataclass(frozen=True)
+class Target:
+    """What `ours` must not exceed.
+
+    Attributes:
+        measure: The attribute of `Cost` that counts.
+        limit: The most that it may be: a multiple of the rival's, or a value where there is no rival.
+        rival: The contestant to compare with.
+    """
+
+    measure: str
+    limit: float
+    rival: str = ""
+
+
+@dataclass(frozen=True)
 class Load:
-    """One size of run: so many small APIs, or so many LMP days of one."""
+    """One size of run: a number of small APIs, or a number of LMP days of one API."""
 
     name: str
     small_apis: int = 0
     days: int = 0
+    targets: tuple[Target, ...] = field(default=())
 
     def urls(self, base: str) -> list[str]:
-        """What is to be asked for."""
+        """The URLs to fetch."""
         if self.small_apis:
             return [f"{base}/small/{number}" for number in range(self.small_apis)]
         return [f"{base}/lmp/{_FIRST_DAY + timedelta(days=number):%Y%m%d}" for number in range(self.days)]
 
 
 LOADS = {
-    "S": Load("S: 4 small APIs", small_apis=4),
-    "M": Load("M: 200 small APIs that take 100 ms", small_apis=200),
-    "L": Load("L: 30 LMP days, 864,000 rows", days=30),
-    "XL": Load("XL: 365 LMP days, 10.5 million rows", days=365),
+    "S": Load("S: 4 small APIs", 4, targets=(Target("wall", 1.1, "bare Prefect flow"),)),
+    "M": Load("M: 200 small APIs that take 100 ms", 200, targets=(Target("wall", 1.2, "bare Prefect flow"),)),
+    "L": Load(
+        "L: 30 LMP days, 864,000 rows",
+        days=30,
+        targets=(Target("wall", 1 / 4.5, "dlt"), Target("cpu", 1 / 5.5, "dlt")),
+    ),
+    "XL": Load("XL: 365 LMP days, 10.5 million rows", days=365, targets=(Target("peak_mb", 400),)),
 }
 
 
-class Servers:
-    """What all contestants of a benchmark use."""
-
-    def __init__(self, api: str, s3: EmbeddedS3, prefect: EmbeddedPrefectServer, folder: Path) -> None:
-        self.api = api
-        self.s3 = s3
-        self.prefect = prefect
-        self.folder = folder
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables of every contestant."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "AWS_"))
-        }
-        return {
-            **kept,
-            "PREFECT_HOME": str(self.folder / "prefect-client"),
-            "AWS_ENDPOINT_URL_S3": self.s3.endpoint_url,
-            "AWS_ACCESS_KEY_ID": self.s3.access_key,
-            "AWS_SECRET_ACCESS_KEY": self.s3.secret_key,
-            "AWS_REGION": self.s3.region,
-            "AWS_DEFAULT_REGION": self.s3.region,
-            "NO_COLOR": "1",
-        }
-
-
-@contextmanager
-def _servers() -> Iterator[Servers]:
-    with ExitStack() as started:
-        folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.load_server"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        started.callback(process.wait)
-        started.callback(process.terminate)
-        assert process.stdout
-        api = process.stdout.readline().strip()
-        s3 = started.enter_context(EmbeddedS3(folder / "s3"))
-        prefect = started.enter_context(EmbeddedPrefectServer(folder / "prefect", run_services=True))
-        s3.create_bucket(BUCKET)
-        yield Servers(api, s3, prefect, folder)
-
-
 def run_scaling(size: str, rounds: int, only: list[str] | None = None) -> None:
-    """Measure the contestants in turns and print their medians and ratios."""
+    """Measure the contestants in turns and print their medians, their ratios and the targets.
+
+    Args:
+        size: A name among `LOADS`.
+        rounds: How often each contestant runs.
+        only: The contestants to run; None for all of them.
+    """
     load = LOADS[size]
-    with _servers() as servers:
+    with started_servers() as servers:
         contestants = {
             name: run for name, run in _contestants(load, servers).items() if not only or name in only
         }
@@ -121,7 +94,9 @@ def run_scaling(size: str, rounds: int, only: list[str] | None = None) -> None:
                 cost = replace(run(folder), in_flight=_peak(servers.api))
                 costs[name].append(cost)
                 print(f"{name}: {cost.wall:.2f} s, CPU {cost.cpu:.2f} s, {cost.peak_mb:.0f} MB", flush=True)
-    _print(load, {name: _median(measured) for name, measured in costs.items()})
+    medians = {name: _median(measured) for name, measured in costs.items()}
+    _print(load, medians)
+    _print_targets(load, medians)
 
 
 def _contestants(load: Load, servers: Servers) -> dict[str, Callable[[Path], Cost]]:
@@ -130,7 +105,7 @@ def _contestants(load: Load, servers: Servers) -> dict[str, Callable[[Path], Cos
     csv_file.write_bytes(csv_bytes(tabulate([Part(body)], Layout()).frame))
     found: dict[str, Callable[[Path], Cost]] = {
         "floor": lambda folder: _script(
-            load, servers, folder, sys.executable, "floor.py", {"csv_file": str(csv_file)}
+            load, servers, folder, sys.executable, "floor.py", {}, {"csv_file": str(csv_file)}
         ),
         "tabulating": lambda _: _tabulating(load, body),
         "ours": lambda folder: _ours(load, servers, folder, servers.prefect.client_settings),
@@ -140,9 +115,12 @@ def _contestants(load: Load, servers: Servers) -> dict[str, Callable[[Path], Cos
         "ours, embedded Prefect": lambda folder: _ours(load, servers, folder, {}),
     }
     if load.days <= LOADS["L"].days:
+        found["bare Prefect flow"] = lambda folder: _script(
+            load, servers, folder, sys.executable, "bare_prefect_flow.py", servers.prefect.client_settings
+        )
         selector = "GenFuelMixes.GenFuelMix" if load.small_apis else "HourlyLmps.HourlyLmp"
         found["requests+pandas"] = lambda folder: _script(
-            load, servers, folder, isolated_python(*_PANDAS), "pandas_script.py", {}
+            load, servers, folder, isolated_python(*_PANDAS), "pandas_script.py"
         )
         found["dlt"] = lambda folder: _script(
             load,
@@ -150,22 +128,30 @@ def _contestants(load: Load, servers: Servers) -> dict[str, Callable[[Path], Cos
             folder,
             isolated_python(*_DLT),
             "dlt_pipeline.py",
+            {},
             {"selector": selector, "table": "t"},
         )
     return found
 
 
 def _script(
-    load: Load, servers: Servers, folder: Path, python: str, script: str, more: dict[str, str]
+    load: Load,
+    servers: Servers,
+    folder: Path,
+    python: str,
+    script: str,
+    variables: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> Cost:
     items = [
         {"url": url, "key": f"{folder.name}/{number}.csv"}
         for number, url in enumerate(load.urls(servers.api))
     ]
-    job = {"items": items, "bucket": BUCKET, "concurrency": CONCURRENCY, **more}
+    job = {"items": items, "bucket": BUCKET, "concurrency": CONCURRENCY, **(options or {})}
     file = folder / "job.json"
     file.write_text(json.dumps(job))
-    return cost_of([python, str(_CONTESTANTS / script), str(file)], servers.environment, folder)
+    environment = {**servers.environment, **(variables or {})}
+    return cost_of([python, str(_CONTESTANTS / script), str(file)], environment, folder)
 
 
 def _ours(
@@ -187,7 +173,7 @@ def _ours(
         last = _FIRST_DAY + timedelta(days=load.days - 1)
         command += ["--start", _FIRST_DAY.isoformat(), "--end", last.isoformat()]
     config_file.write_text(json.dumps({"apis": apis, "defaults": defaults}))
-    # the checkout, since contestants run in a folder of their own
+    # contestants run in a folder of their own, which is not the checkout
     environment = {**servers.environment, "PYTHONPATH": str(Path.cwd()), **prefect}
     return cost_of(command, environment, folder)
 
@@ -221,3 +207,14 @@ def _print(load: Load, costs: dict[str, Cost]) -> None:
         memory = f"{cost.peak_mb:.0f}" if cost.peak_mb else ""
         table.add_row(name, f"{cost.wall:.2f}", f"{cost.cpu:.2f}", memory, str(cost.in_flight or ""), *ratios)
     Console(width=110).print(table)
+
+
+def _print_targets(load: Load, costs: dict[str, Cost]) -> None:
+    for target in load.targets:
+        ours, rival = costs.get("ours"), costs.get(target.rival)
+        if ours is None or (target.rival and rival is None):
+            continue
+        value = getattr(ours, target.measure) / (getattr(rival, target.measure) if rival else 1)
+        unit = f" times that of {target.rival}" if rival else ""
+        verdict = "reached" if value <= target.limit else "missed"
+        print(f"{target.measure}: {value:.3g}{unit}, target at most {target.limit:.3g}: {verdict}")
