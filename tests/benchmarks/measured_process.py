@@ -14,7 +14,7 @@ _KIB_PER_MB = 1e6 / 1024
 _LAUNCHER = """
 import os, sys, time
 log, *command = sys.argv[1:]
-to_log = [(os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), (os.POSIX_SPAWN_DUP2, 1, 2)]
+to_log = [(os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT, 0o600), (os.POSIX_SPAWN_DUP2, 1, 2)]
 begun = time.perf_counter()
 pid = os.posix_spawn(command[0], command, os.environ, file_actions=to_log)
 _, status, usage = os.wait4(pid, 0)
