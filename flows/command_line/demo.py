@@ -1,4 +1,4 @@
-"""`energy-pipeline demo`: the main job on embedded servers, from set-up to looking at the data."""
+"""`energy-pipeline demo`: a run of the pipeline on embedded servers, and a look at the stored data."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def run_demo(*, keep_ui: bool) -> int:
     """Run the pipeline once on an embedded API, S3 server and Prefect server.
 
     Args:
-        keep_ui: Serve Prefect's UI too and keep all up until Ctrl-C.
+        keep_ui: Serve Prefect's UI too and keep the servers running until Ctrl-C.
 
     Returns:
-        The exit code: 0 where every API was stored, else 1.
+        The exit code: 0 if every API was stored, else 1.
 
     Raises:
-        ServerStartError: Where a server does not come up, or there is no place for its data.
+        ServerStartError: A server did not start, or the folder for its data cannot be created.
     """
     console = Console()
     try:
@@ -71,15 +71,15 @@ def run_demo(*, keep_ui: bool) -> int:
             server.start()
         username, password = "demo", secrets.token_urlsafe(16)
         isone = started.enter_context(LoopbackServer(create_isone_api(username=username, password=password)))
-        # Prefect reads its variables when it is imported
+        # set before the import of Prefect, which reads them then
         os.environ.update(prefect_server.client_settings)
         with waiting("importing Prefect"), loading_modules():
-            import flows.energy_pipeline  # noqa: F401 - over a second, which must not look like a hang
+            import flows.energy_pipeline  # noqa: F401 - imported here to show the message
             from flows.integration import EnergyDataPipelineIntegration
         with waiting("starting the embedded S3 server"):
             s3.wait_until_ready()
             s3.create_bucket(DEMO_BUCKET)
-        # its address is settled only now: it moves where another program took a port meanwhile
+        # read only now: the address changes if another program took the port
         variables = {
             **prefect_server.client_settings,
             "ENERGY_PIPELINE_CONFIG_FILE": str(_CONFIG_FILE.resolve()),
@@ -113,7 +113,7 @@ def run_demo(*, keep_ui: bool) -> int:
 
 @contextmanager
 def _stopping_all() -> Iterator[ExitStack]:
-    """An exit stack that a second Ctrl-C cannot keep from ending what was started."""
+    """An exit stack whose callbacks a second Ctrl-C does not interrupt."""
     stack = ExitStack()
     try:
         yield stack
@@ -126,14 +126,14 @@ def _stopping_all() -> Iterator[ExitStack]:
 
 
 def _write_configuration(api_url: str) -> None:
-    """The shipped configuration, its APIs asked for on this machine."""
+    """Write the shipped configuration with the URL of the embedded API."""
     auth = {
         "kind": "basic",
         "username": {"env": "DEMO_API_USERNAME"},
         "password": {"env": "DEMO_API_PASSWORD"},
     }
     document = json.loads(SHIPPED_CONFIG_FILE.read_text(encoding="utf-8").replace(_ISONE_ORIGIN, api_url))
-    # what has been added to that file since is not served here
+    # the embedded API does not serve what the user added to the file
     document["apis"] = [api for api in document["apis"] if str(api.get("url")).endswith(_SERVED)]
     document["defaults"] = {"auth": auth}
     _CONFIG_FILE.write_text(json.dumps(document, indent=2), encoding="utf-8")
@@ -142,12 +142,12 @@ def _write_configuration(api_url: str) -> None:
 def _write_variables(variables: dict[str, str]) -> None:
     _VARIABLES_FILE.touch(mode=0o600)
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in variables.items()]
-    # boto3 looks for a profile that is named, whatever keys it is given
+    # with AWS_PROFILE set, boto3 looks for that profile even if keys are given
     _VARIABLES_FILE.write_text("unset AWS_PROFILE\n" + "".join(lines), encoding="utf-8")
 
 
 def _print_preview(results: RunResults, s3: EmbeddedS3, console: Console) -> None:
-    """The first rows of the smallest object that has several, read back from the bucket."""
+    """Print the first rows of the narrowest table with more than one row, read back from the bucket."""
     stored = [result for result in results["results"] if result["s3_key"] and result["rows"] > 1]
     if not stored:
         return
@@ -165,13 +165,13 @@ def _print_preview(results: RunResults, s3: EmbeddedS3, console: Console) -> Non
 
 
 def _print_next_steps(console: Console) -> None:
-    """The commands that go on from here."""
+    """Print commands to try next."""
     steps = (
-        ("run it again: four more objects beside these", "uv run energy-pipeline demo"),
-        ("keep the Prefect UI and the bucket up to look around", "uv run energy-pipeline demo --ui"),
+        ("run again and store four more objects", "uv run energy-pipeline demo"),
+        ("keep the Prefect UI and the bucket running", "uv run energy-pipeline demo --ui"),
         ("check the configuration for the real service", "uv run energy-pipeline validate"),
     )
-    console.print("To look further:")
+    console.print("Next steps:")
     for purpose, command in steps:
         console.print(f"  {command:<32} [dim]# {purpose}[/]", highlight=False, soft_wrap=True)
 
@@ -187,9 +187,8 @@ def _print_addresses(prefect_server: EmbeddedPrefectServer, s3: EmbeddedS3, cons
 
 def _wait_for_interrupt() -> None:
     try:
-        # in slices, since polars' handler of Ctrl-C does not wake a wait without an end
+        # polars' handler of Ctrl-C does not interrupt an endless wait
         while True:
             time.sleep(_WAIT_SLICE_SECONDS)
     except KeyboardInterrupt:
-        # this is how it is meant to be ended
         return

@@ -1,4 +1,4 @@
-"""This process and its child processes: signal handlers, memory settings, a Prefect server of its own.
+"""This process and its child processes: signal handlers, memory settings, a Prefect server.
 
-Nothing here knows what is collected.
+Nothing in this folder depends on what is collected.
 """

@@ -1,4 +1,4 @@
-"""Server processes of ours: started, waited for, and never left running."""
+"""Child processes that run servers: start them, wait until they are ready, stop them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from pathlib import Path
 _POLL_SECONDS = 0.05
 _LOG_TAIL_LINES = 15
 _PR_SET_PDEATHSIG = 1
-# looked up here, since the child must not import between fork and exec
+# loaded at import time: the child must not import anything between fork and exec
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class ServerStartError(RuntimeError):
-    """A server of ours did not come up; the message holds the end of its log."""
+    """A server did not start; the message ends with the last lines of its log."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct ports of 127.0.0.1 that are free now, picked by the operating system."""
+    """Distinct ports of 127.0.0.1 that are free now, chosen by the operating system."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -35,17 +35,17 @@ def free_ports(count: int) -> list[int]:
 
 
 class ChildProcess:
-    """One server process, alone in its folder.
+    """One server process, the only one of its name in its folder.
 
-    It runs in a session of its own, so that Ctrl-C reaches only us and we end it in order. On
-    Linux it dies with the thread that started it, so start it from one that lives as long as it
-    should. One that a killed run left behind all the same is ended before the next is started;
-    one whose run goes on is left alone, and keeps its folder to itself.
+    The process runs in a session of its own, so that Ctrl-C reaches only the parent, which then stops it. On
+    Linux the kernel kills it when the thread that started it ends: start it from a thread that lives long
+    enough. A process that a killed run left behind is killed before the next one starts. While the run that
+    started it is alive, another run cannot start one in the same folder.
 
     Args:
-        name: Names its log (`<name>.log`) and its process file (`<name>.pid`).
-        folder: Where these are kept; made where it is missing.
-        grace_seconds: How long it may take to end by itself; 0 kills it at once.
+        name: Base name of its log (`<name>.log`) and of the file with its process ID (`<name>.pid`).
+        folder: Folder of these files and working directory of the process; created if it is missing.
+        grace_seconds: How long `stop` waits after SIGTERM before SIGKILL; 0 sends SIGKILL at once.
     """
 
     def __init__(self, name: str, folder: Path, grace_seconds: float = 10) -> None:
@@ -58,7 +58,7 @@ class ChildProcess:
 
     @property
     def log(self) -> str:
-        """What the process has written since it was started."""
+        """The output of the process since its start."""
         return self._log_file.read_text(encoding="utf-8", errors="replace")
 
     @property
@@ -67,22 +67,22 @@ class ChildProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(
-        self, command: Sequence[str], env: Mapping[str, str] | None = None, handed_on: Sequence[int] = ()
+        self, command: Sequence[str], env: Mapping[str, str] | None = None, pass_fds: Sequence[int] = ()
     ) -> None:
-        """Start the process; its output goes to its log.
+        """Start the process and write its output to its log.
 
         Args:
-            command: What to run.
-            env: Its environment; ours where not given.
-            handed_on: Open files of ours that it may use by their numbers.
+            command: The program and its arguments.
+            env: The environment; that of this process if None.
+            pass_fds: File descriptors of this process that the child inherits.
 
         Raises:
-            ServerStartError: Where the folder's process belongs to a run that goes on.
+            ServerStartError: A process of this name runs in the folder and its parent is alive.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._end_left_behind()
+        self._kill_left_behind()
         with self._log_file.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - a server of ours
+            self._process = subprocess.Popen(  # noqa: S603 - the command is not user input
                 list(command),
                 env=dict(env) if env is not None else None,
                 cwd=self._folder,
@@ -90,32 +90,32 @@ class ChildProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=tuple(handed_on),
-                preexec_fn=functools.partial(_die_with_parent, os.getpid()) if _LIBC else None,  # noqa: PLW1509 - only system calls
+                pass_fds=tuple(pass_fds),
+                preexec_fn=functools.partial(_die_with_parent, os.getpid()) if _LIBC else None,  # noqa: PLW1509 - it only makes system calls
             )
-        known_as = " ".join((_identity(self._process.pid), _identity(os.getpid())))
-        self._pid_file.write_text(known_as, encoding="utf-8")
+        identities = " ".join((_identity(self._process.pid), _identity(os.getpid())))
+        self._pid_file.write_text(identities, encoding="utf-8")
 
     def wait_until_ready(self, is_ready: Callable[[], bool], timeout_seconds: float) -> None:
-        """Wait until `is_ready` holds.
+        """Wait until `is_ready` returns true.
 
         Raises:
-            ServerStartError: Where the process ends before, or the time is over.
+            ServerStartError: The process ended, or it was not ready within the timeout.
         """
         deadline = time.monotonic() + timeout_seconds
         while True:
-            # asked first, since what answers may be another program on its port
+            # checked first: if the process has ended, another program may answer on its port
             if not self.is_running:
                 code = self._process.returncode if self._process else "none"
-                raise ServerStartError(self._explained(f"ended with exit code {code} as it started"))
+                raise ServerStartError(self._with_log(f"ended with exit code {code} during its start"))
             if is_ready():
                 return
             if time.monotonic() > deadline:
-                raise ServerStartError(self._explained(f"was not ready within {timeout_seconds:g} s"))
+                raise ServerStartError(self._with_log(f"was not ready within {timeout_seconds:g} s"))
             time.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
-        """End the process and all it started; does nothing where it is not running."""
+        """Stop the process and the processes that it started; does nothing if it is not running."""
         if self._process is None:
             return
         if self.is_running and self._grace_seconds:
@@ -128,26 +128,26 @@ class ChildProcess:
         self._process = None
         self._pid_file.unlink(missing_ok=True)
 
-    def _explained(self, what: str) -> str:
+    def _with_log(self, what: str) -> str:
         tail = "\n".join(self.log.splitlines()[-_LOG_TAIL_LINES:])
         return f"{self.name} {what}; the end of {self._log_file}:\n{tail}"
 
-    def _end_left_behind(self) -> None:
+    def _kill_left_behind(self) -> None:
         try:
-            left_behind, its_parent = self._pid_file.read_text(encoding="utf-8").split()
+            left_behind, parent = self._pid_file.read_text(encoding="utf-8").split()
         except (OSError, ValueError):
             return
-        if not _lives(left_behind):
+        if not _is_alive(left_behind):
             return
         pid = int(left_behind.partition("@")[0])
-        if _lives(its_parent):
+        if _is_alive(parent):
             raise ServerStartError(
-                f"{self.name} (process {pid}) is running on {self._folder} for another run, process "
-                f"{its_parent.partition('@')[0]}: end that one first, or work in another folder"
+                f"{self.name} (process {pid}) is running in {self._folder} for another run, process "
+                f"{parent.partition('@')[0]}: end that run first, or use another folder"
             )
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-        while _lives(left_behind):
+        while _is_alive(left_behind):
             time.sleep(_POLL_SECONDS)
 
 
@@ -155,30 +155,30 @@ def _die_with_parent(parent: int) -> None:
     if _LIBC:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
-            # it ended before we could ask to be told
+            # the parent ended before prctl was called
             os._exit(1)
 
 
 def _identity(pid: int) -> str:
-    """A process's number and when it started, in the kernel's ticks, which tells it from a later one.
+    """`PID@START`: the process ID and the start time in clock ticks, which distinguishes reused IDs.
 
-    Linux only; elsewhere, and for a process that has ended, the second part is empty.
+    START is empty for a process that has ended, and on systems other than Linux.
     """
     return f"{pid}@{_status(pid)[1]}"
 
 
-def _lives(identity: str) -> bool:
+def _is_alive(identity: str) -> bool:
     pid, _, started_at = identity.partition("@")
-    state, its_start = _status(int(pid)) if pid.isdecimal() else ("", "")
-    return bool(started_at) and its_start == started_at and state != "Z"
+    state, start = _status(int(pid)) if pid.isdecimal() else ("", "")
+    return bool(started_at) and start == started_at and state != "Z"
 
 
 def _status(pid: int) -> tuple[str, str]:
-    """State and start of a process, as Linux's `/proc/PID/stat` gives them; empty where it has none."""
+    """State and start time of a process from Linux's `/proc/PID/stat`; empty strings if there is none."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return "", ""
-    # the second field, a name in parentheses, may hold anything
+    # the second field, the name in parentheses, may itself contain spaces and parentheses
     fields = stat.rpartition(")")[2].split()
     return fields[0], fields[19]

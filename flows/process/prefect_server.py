@@ -1,4 +1,4 @@
-"""A Prefect server of our own on this machine: for the demo, the tests, and runs that have no other."""
+"""A Prefect server in a child process: for the demo, the tests, and runs without `PREFECT_API_URL`."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class EmbeddedPrefectServer:
     """A Prefect server process with its own database.
 
     Args:
-        home: Folder of its database and log; made where it is missing.
+        home: Folder of its database (`PREFECT_HOME`); created if it is missing.
         serve_ui: Whether to serve the UI too.
-        run_services: Whether to run the scheduler and its like, as a standing server does; the
-            demo's single run needs none of them.
-        folder: Folder of its log, where that is not its home.
-        inherits_settings: Whether the user's `PREFECT_…` variables hold for it.
+        run_services: Whether to run the scheduler and the other background services; a single run needs
+            none of them.
+        folder: Folder of its log; `home` if None.
+        inherits_settings: Whether the server uses the `PREFECT_…` variables of this process.
     """
 
     def __init__(
@@ -51,35 +51,35 @@ class EmbeddedPrefectServer:
         self._inherits_settings = inherits_settings
         self._serve_ui = serve_ui
         self._run_services = run_services
-        # one that is still making its database does not listen to being asked to end
+        # a server that is still creating its database ignores SIGTERM
         self._process = ChildProcess("prefect-server", folder or self._home, grace_seconds=3)
         self.url = ""
 
     @property
     def api_url(self) -> str:
-        """The value for `PREFECT_API_URL`."""
+        """The value of `PREFECT_API_URL` for clients."""
         return f"{self.url}/api"
 
     @property
     def client_settings(self) -> dict[str, str]:
-        """The environment that makes a Prefect client use this server."""
+        """The environment variables of a Prefect client that uses this server."""
         return {"PREFECT_HOME": str(self._home), "PREFECT_API_URL": self.api_url}
 
     def start(self) -> None:
-        """Start the process; it answers once `wait_until_ready` returns."""
-        # the socket itself is handed on, since a port that is merely free now may be taken by then
+        """Start the process; `wait_until_ready` waits until it responds."""
+        # the child inherits the open socket: a port that is only free now could be taken before it starts
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            number = listener.fileno()
-            command = [sys.executable, "-c", _SERVE, str(number)]
-            self._process.start(command, env=self._environment(), handed_on=[number])
+            descriptor = listener.fileno()
+            command = [sys.executable, "-c", _SERVE, str(descriptor)]
+            self._process.start(command, env=self._environment(), pass_fds=[descriptor])
 
     def wait_until_ready(self, timeout_seconds: float = 120) -> None:
-        """Wait until the API answers; a new home takes longer, since its database is made first."""
+        """Wait until the API responds; with a new home the server first creates its database."""
         self._process.wait_until_ready(self._is_ready, timeout_seconds)
 
     def stop(self) -> None:
-        """End the process."""
+        """Stop the process."""
         self._process.stop()
 
     def __enter__(self) -> Self:
@@ -92,8 +92,8 @@ class EmbeddedPrefectServer:
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.api_url}/health", timeout=5) as reply:  # noqa: S310 - our own URL
-                return bool(reply.status == 200)
+            with urllib.request.urlopen(f"{self.api_url}/health", timeout=5) as response:  # noqa: S310 - a loopback URL
+                return bool(response.status == 200)
         except (urllib.error.URLError, OSError):
             return False
 
@@ -110,7 +110,7 @@ class EmbeddedPrefectServer:
             "PREFECT_SERVER_ANALYTICS_ENABLED": "0",
             "PREFECT_LOGGING_LEVEL": "WARNING",
         }
-        # which Prefect calls a server without services and without a UI
+        # Prefect's setting for a server without services and without a UI
         if not (self._run_services or self._serve_ui):
             settings["PREFECT__SERVER_EPHEMERAL"] = "1"
         return {**inherited, **settings}

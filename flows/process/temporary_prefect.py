@@ -1,4 +1,4 @@
-"""Reaching the Prefect server of the settings, or serving a temporary one where they name none."""
+"""The Prefect server of the settings, or a temporary one if `PREFECT_API_URL` is not set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DRAIN_SECONDS = 10
 
 
 def send_what_is_pending() -> None:
-    """Send the logs and events that Prefect still holds in this process; before its server is stopped."""
+    """Send the logs and events that Prefect has queued; to be called before its server stops."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
@@ -29,10 +29,10 @@ def send_what_is_pending() -> None:
 
 @contextmanager
 def reaching_prefect() -> Iterator[None]:
-    """Say it as what is wrong with the settings, where the Prefect server that they name does not answer.
+    """Turn the errors of an unreachable Prefect server into a configuration error.
 
     Raises:
-        ConfigError: It does not.
+        ConfigError: The server at `PREFECT_API_URL` does not respond.
     """
     from httpx import TransportError
 
@@ -41,31 +41,31 @@ def reaching_prefect() -> Iterator[None]:
     try:
         yield
     except (TransportError, RuntimeError) as error:
-        # Prefect's own error has no class of its own
+        # Prefect raises a plain RuntimeError when its API does not respond
         if not isinstance(error, TransportError) and not str(error).startswith("Failed to reach API"):
             raise
         from prefect.settings import PREFECT_API_URL
 
         cause = f"the Prefect server at {PREFECT_API_URL.value()} does not answer"
-        advice = "start it, or unset the variable, so that a temporary server is used"
+        advice = "start it, or unset the variable to use a temporary server"
         raise ConfigError([Problem("PREFECT_API_URL", "", cause, advice)]) from None
 
 
 @contextmanager
 def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> Iterator[Callable[[], None]]:
-    """Serve Prefect to this process where its settings name no server.
+    """Run a temporary Prefect server for this process if `PREFECT_API_URL` is not set.
 
-    As Prefect's own temporary server it works on the database of the user's settings; unlike that
-    one it ends with this process, however that ends.
+    Like Prefect's own temporary server it uses the database of the user's settings; unlike that one it never
+    outlives this process, even if this process is killed.
 
     Args:
-        waiting: Tells what is being waited for, while it is entered.
+        waiting: Makes a context manager that shows a message while it is entered.
 
     Yields:
-        What waits until the server answers, so that something else is done while it starts.
+        A function that waits until the server responds; call it after other work that needs no server.
 
     Raises:
-        ConfigError: Where it cannot be started; raised by what waits.
+        ConfigError: The server did not start; raised by that function.
     """
     with loading_modules():
         from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
@@ -93,14 +93,14 @@ def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> I
 
 
 def _as_wrong_settings(error: ServerStartError, home: Path) -> ConfigError:
-    """What is wrong with the settings, where a server on them does not come up."""
+    """The configuration error for a server that did not start."""
     from flows.api_config import ConfigError, Problem
 
-    advice = "name a server with PREFECT_API_URL, or another folder"
+    advice = "set PREFECT_API_URL to a running server, or PREFECT_HOME to another folder"
     try:
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=home):
-            cause = f"no Prefect server can be started on {home}: {error}"
+            cause = f"no Prefect server can be started in {home}: {error}"
     except OSError as refused:
-        cause = f"no Prefect server can be started, since {home} cannot be written: {refused.strerror}"
+        cause = f"no Prefect server can be started, because {home} is not writable: {refused.strerror}"
     return ConfigError([Problem("PREFECT_HOME", "", cause, advice)])

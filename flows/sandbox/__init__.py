@@ -1,1 +1,1 @@
-"""Servers that the demo and the tests run on: an ISO New England API, S3, Prefect."""
+"""Servers for the demo and the tests: a synthetic ISO New England API and an embedded S3 server."""

@@ -1,8 +1,8 @@
-"""An ISO New England web service on this machine: auth, formats and shapes of the real one.
+"""A synthetic ISO New England web service with the authentication, formats and documents of the real one.
 
-As the real service does, it answers 401 with a page of HTML, sends XML unless JSON is asked for,
-compresses where that is accepted, and answers 200 with an empty wrapper where there is no data.
-A malformed day gets a 400 with HTML, which is a guess: no such reply of the real one is known.
+Like the real service it responds with 401 and an HTML page to wrong credentials, sends XML unless the request
+accepts JSON, compresses with gzip if the request accepts that, and responds with 200 and an empty wrapper if
+there is no data. For a malformed day it responds with 400 and HTML; the real response is not known.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from flows.sandbox.isone_xml import as_xml
 BASE_PATH = "/api/v1.1"
 _GZIP_LEVEL = 1
 _DATASETS = r"hourlylmp/(?P<dataset>da/final|rt/final|rt/prelim)"
-# a resource: its path, its two wrappers, and its records for a match and the current time
+# the records of a resource for the match of its path and the current time
 _Records = Callable[[re.Match[str], datetime], list[dict[str, Any]]]
 
 
@@ -46,7 +46,7 @@ def _if_published(
 
 def _lmps_of_day(match: re.Match[str], now: datetime) -> list[dict[str, Any]]:
     parts = match.groupdict()
-    # day-ahead prices are known a day before
+    # day-ahead prices are published a day ahead
     last = now.date() + timedelta(days=1 if match["dataset"].startswith("da") else 0)
     wanted = parts.get("location")
     at = [place for place in locations() if wanted is None or place["@LocId"] == wanted]
@@ -55,7 +55,7 @@ def _lmps_of_day(match: re.Match[str], now: datetime) -> list[dict[str, Any]]:
 
 
 def _resources() -> dict[str, tuple[str, str, _Records]]:
-    """Path pattern → wrapper, inner name, records."""
+    """Path pattern → name of the wrapper, name of the list inside, its records."""
     lmp, forecast, report, mix = (
         ("HourlyLmps", "HourlyLmp"),
         ("SevenDayForecasts", "SevenDayForecast"),
@@ -108,52 +108,52 @@ def create_isone_api(
     """The service as an ASGI app; its resources are under `/api/v1.1`.
 
     Args:
-        username: Of HTTP Basic.
-        password: Of HTTP Basic.
-        now: The time of day, Eastern.
-        latency_seconds: Waited before each reply.
+        username: For HTTP Basic authentication.
+        password: For HTTP Basic authentication.
+        now: Returns the current Eastern time.
+        latency_seconds: Delay before each response.
     """
     expected = "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         if latency_seconds:
             await asyncio.sleep(latency_seconds)
         if not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected.encode()):
-            refusal = _html(401, "Unauthorized")
-            refusal.headers["WWW-Authenticate"] = 'Basic realm="ISO New England"'
-            return refusal
-        return await asyncio.to_thread(_reply, request.url.path, dict(request.headers), now())
+            unauthorized = _html(401, "Unauthorized")
+            unauthorized.headers["WWW-Authenticate"] = 'Basic realm="ISO New England"'
+            return unauthorized
+        return await asyncio.to_thread(_response, request.url.path, dict(request.headers), now())
 
-    return _as_asgi(answer)
+    return _as_asgi(respond)
 
 
-def _as_asgi(answer: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+def _as_asgi(respond: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        response = await answer(Request(scope, receive))
+        response = await respond(Request(scope, receive))
         await response(scope, receive, send)
 
     return app
 
 
-def _reply(path: str, headers: dict[str, str], now: datetime) -> Response:
+def _response(path: str, headers: dict[str, str], now: datetime) -> Response:
     resource = path.removeprefix(BASE_PATH + "/").removesuffix("/")
     wants_json = resource.endswith(".json") or "application/json" in headers.get("accept", "")
     resource = resource.removesuffix(".json").removesuffix(".xml")
-    # a minute is fine enough for `current`, and lets a repeated question be answered from memory
+    # rounded to the minute, so that repeated requests are served from the cache
     body = _body(resource, wants_json, now.replace(second=0, microsecond=0))
     if isinstance(body, int):
         return _html(body, "Bad Request" if body == 400 else "Not Found")
     media_type = "application/json" if wants_json else "application/xml"
-    reply_headers = {"Content-Type": media_type, "Cache-Control": "private", "Server": "ISO New England"}
+    response_headers = {"Content-Type": media_type, "Cache-Control": "private", "Server": "ISO New England"}
     if "gzip" in headers.get("accept-encoding", ""):
         body = gzip.compress(body, _GZIP_LEVEL)
-        reply_headers["Content-Encoding"] = "gzip"
-    return Response(body, headers=reply_headers)
+        response_headers["Content-Encoding"] = "gzip"
+    return Response(body, headers=response_headers)
 
 
 @lru_cache(maxsize=8)
 def _body(resource: str, wants_json: bool, now: datetime) -> bytes | int:
-    """The encoded reply, or the status of an error."""
+    """The encoded document, or the status of an error."""
     document = _document(resource, now)
     if isinstance(document, int):
         return document
@@ -172,7 +172,7 @@ def _document(resource: str, now: datetime) -> dict[str, Any] | int:
             found = records(match, now)
         except ValueError:
             return 400
-        # no rows are an empty text in the wrapper, not an empty list
+        # like the real service: without records the wrapper holds an empty string, not an empty list
         return {wrapper: {inner: found} if found else ""}
     return 404
 

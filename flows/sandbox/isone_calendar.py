@@ -1,4 +1,4 @@
-"""Days of the ISO's market: Eastern prevailing time, with 23 or 25 hours when the clocks change."""
+"""Days of the ISO's market in Eastern time; 23 or 25 hours long when daylight saving time begins or ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def midnight(day: date) -> datetime:
 
 
 def market_hours(day: date) -> list[datetime]:
-    """The starts of a day's hours in order: 24, or 23 in spring and 25 in autumn."""
+    """The start of each hour of a day in order: 24, or 23 in spring and 25 in autumn."""
     hour, end = midnight(day).astimezone(UTC), midnight(day + timedelta(days=1)).astimezone(UTC)
     hours = []
     while hour < end:
@@ -25,10 +25,10 @@ def market_hours(day: date) -> list[datetime]:
 
 
 def timestamp(moment: datetime) -> str:
-    """As the ISO's API writes times: `2024-03-10T01:00:00.000-05:00`."""
+    """A time as the ISO's API writes it: `2024-03-10T01:00:00.000-05:00`."""
     return moment.isoformat(timespec="milliseconds")
 
 
 def dice(what: str, day: date) -> random.Random:
-    """Randomness that is the same for a dataset's day in every process."""
+    """A random generator seeded with a dataset and a day, so that every process makes the same data."""
     return random.Random(f"{what} {day.isoformat()}")  # noqa: S311 - plausible data, not secrets

@@ -1,4 +1,4 @@
-"""Synthetic fuel mix, 7-day forecast and morning report in the ISO's shapes (MW, degrees F)."""
+"""Synthetic fuel mix, 7-day forecast and morning report, structured like the ISO's (MW, degrees F)."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def peak_load(day: date) -> int:
 
 
 def fuel_mix(day: date) -> list[dict[str, Any]]:
-    """A day's generation by fuel, at uneven times some five minutes apart; idle fuels are absent."""
+    """A day's generation by fuel, at irregular times about five minutes apart; idle fuels are absent."""
     rng = dice("fuel mix", day)
     moment = market_hours(day)[0] + timedelta(seconds=rng.randint(14, 300))
-    # in UTC, or steps over a change of clocks would repeat or skip an hour
+    # steps in UTC: local arithmetic would repeat or skip an hour when the offset changes
     end = midnight(day + timedelta(days=1))
     records: list[dict[str, Any]] = []
     while moment.timestamp() < end.timestamp():
@@ -123,7 +123,7 @@ def _market_day(issued_on: date, number: int) -> dict[str, Any]:
 
 
 def morning_report(day: date) -> list[dict[str, Any]]:
-    """The report of a day's morning, one record with three lists side by side."""
+    """The morning report of a day: one record with three lists of records."""
     rng = dice("morning report", day)
     load, yesterday = peak_load(day), day - timedelta(days=1)
     outages, first_contingency = rng.randint(800, 2600), rng.randint(1200, 1700)

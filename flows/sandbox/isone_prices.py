@@ -1,4 +1,4 @@
-"""Synthetic hourly LMPs of the shape and spread of the ISO's, the same for a day in every process."""
+"""Synthetic hourly LMPs, structured like the ISO's and the same for a day in every process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NETWORK_NODES = 1184
 
 @lru_cache(maxsize=1)
 def locations() -> tuple[dict[str, str], ...]:
-    """All 1,200 priced locations as `Location` objects; attributes are always text, as in the API."""
+    """All 1,200 pricing locations as `Location` objects; their attributes are strings, as in the API."""
     named = [
         {"@LocId": str(4000 + index), "@LocType": "LOAD ZONE" if index else "HUB", "$": name}
         for index, name in enumerate(_HUB_AND_ZONES)
@@ -49,7 +49,7 @@ def locations() -> tuple[dict[str, str], ...]:
     for index in range(_NETWORK_NODES):
         station = "".join(letters.choices("ABCDEFGHIKLMNOPRSTUVW", k=letters.randint(4, 8)))
         voltage = letters.choice(("13.8", "23", "34.5", "115", "345"))
-        # names are padded to a fixed width, and their spaces matter
+        # the API pads names to a fixed width; the spaces are part of the name
         name = (
             f"{'LD' if index % 3 else 'UN'}.{station:<8}{voltage:<4}{letters.choice(('', 'AA', 'CC', 'BTU'))}"
         )
@@ -58,20 +58,20 @@ def locations() -> tuple[dict[str, str], ...]:
 
 
 def system_locations() -> tuple[dict[str, str], ...]:
-    """The hub, the load zones and the external nodes: what `current` without `/all` holds."""
+    """The hub, the load zones and the external nodes, which `current` without `/all` returns."""
     return locations()[: len(_HUB_AND_ZONES) + len(_EXTERNAL_NODES)]
 
 
 def hourly_lmps(
     day: date, dataset: str, at: Iterable[dict[str, str]], hour: int | None = None
 ) -> list[dict[str, Any]]:
-    """The LMPs ($/MWh) of a day, hour by hour, at some locations.
+    """The LMPs ($/MWh) of each hour of a day at the given locations.
 
     Args:
         day: The market day.
-        dataset: Sets day-ahead and real-time prices apart.
+        dataset: `da/final`, `rt/final` or `rt/prelim`; each has prices of its own.
         at: The locations.
-        hour: Only this hour-beginning on the clock; it stands twice on an autumn day.
+        hour: Only the hours that begin at this local hour; on an autumn day there may be two.
     """
     rng = dice(f"lmp {dataset}", day)
     level = rng.randint(2500, 6500) + 1500 * math.cos(2 * math.pi * (day.timetuple().tm_yday - 20) / 365)
@@ -101,5 +101,5 @@ def hourly_lmps(
 
 
 def _dollars(cents: int) -> float | int:
-    """Whole amounts are integers in the API's JSON, as mechanical XML mappings make them."""
+    """An amount in dollars; whole amounts are integers in the API's JSON."""
     return cents / 100 if cents % 100 else cents // 100

@@ -1,4 +1,4 @@
-"""The XML that the ISO's JSON is a mapping of: `@x` are attributes, `$` is text."""
+"""The XML form of a JSON document, as the ISO maps one to the other: `@x` are attributes, `$` is text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def as_xml(document: dict[str, Any]) -> bytes:
-    """A document of one wrapper as XML."""
+    """A document with one top-level key as XML."""
     ((name, content),) = document.items()
     root = ET.Element(name)
     _fill(root, content)

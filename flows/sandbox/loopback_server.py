@@ -1,4 +1,4 @@
-"""A real HTTP server for an ASGI app, in a thread of this process, on a port the system picked."""
+"""An HTTP server for an ASGI app, in a thread of this process, on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STOP_SECONDS = 10
 
 
 class _Server(uvicorn.Server):
-    """Tells when it accepts connections, and leaves the process's signals alone."""
+    """Signals when it accepts connections, and installs no signal handlers."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -36,10 +36,10 @@ def _drop(_record: logging.LogRecord) -> bool:
 
 
 class LoopbackServer:
-    """Serves an ASGI app on 127.0.0.1 while it is entered.
+    """Serves an ASGI app while the context is entered.
 
     Args:
-        app: The app.
+        app: The ASGI app.
     """
 
     def __init__(self, app: Any) -> None:
@@ -49,8 +49,8 @@ class LoopbackServer:
         self.base_url = ""
 
     def start(self) -> None:
-        """Serve; it accepts connections when this returns."""
-        # with the protocol named, or asyncio leaves Nagle's algorithm on and each reply costs 40 ms
+        """Start the server; it accepts connections when this returns."""
+        # IPPROTO_TCP is explicit, or asyncio leaves Nagle's algorithm on, which delays responses by 40 ms
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
         listener.listen(256)
@@ -63,7 +63,7 @@ class LoopbackServer:
             timeout_graceful_shutdown=0,
             ws="none",
         )
-        # a hanging or broken request is what tests ask for; a filter outlives Prefect's logging set-up
+        # tests break requests on purpose; a filter, because Prefect's logging set-up resets levels
         for name in ("uvicorn.error", "uvicorn.access"):
             logging.getLogger(name).addFilter(_drop)
         self._server = _Server(config)
@@ -75,7 +75,7 @@ class LoopbackServer:
             raise RuntimeError(f"the loopback server did not start within {_START_SECONDS} s")
 
     def stop(self) -> None:
-        """End it, with the requests under way; does nothing where it is not running."""
+        """Stop the server and cancel its requests; does nothing if it is not running."""
         if self._server is None or self._thread is None:
             return
         self._server.should_exit = True

@@ -1,4 +1,4 @@
-"""Who may use the embedded S3 server: a random owner's key, kept with its data, and further users."""
+"""Users of the embedded S3 server: an owner with a random key, stored with the data, and others."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _FULL_ACCESS = ("Admin", "Read", "Write", "List", "Tagging")
 
 @dataclass(frozen=True)
 class S3Identity:
-    """Who may use the server, and for what.
+    """A user of the server and its permissions.
 
     Attributes:
-        name: For its log.
-        access_key: As in AWS.
-        secret_key: As in AWS; kept out of the `repr`.
-        actions: SeaweedFS's words: Admin, Read, Write, List, Tagging; `Read:bucket` for one bucket.
+        name: The name in the server's log.
+        access_key: The access key ID.
+        secret_key: The secret access key; not part of the `repr`.
+        actions: SeaweedFS's actions: Admin, Read, Write, List, Tagging; `Read:bucket` for one bucket.
     """
 
     name: str
@@ -32,7 +32,7 @@ class S3Identity:
 
 
 def kept_owner(folder: Path) -> S3Identity:
-    """The user with full access, made with a random key at the first call for a folder."""
+    """The user with full access; the first call for a folder creates it with a random key."""
     file = folder / _OWNER_FILE
     if not file.exists():
         key = {"access_key": secrets.token_hex(10).upper(), "secret_key": secrets.token_urlsafe(30)}
@@ -41,7 +41,7 @@ def kept_owner(folder: Path) -> S3Identity:
 
 
 def write_identities(folder: Path, identities: Sequence[S3Identity]) -> Path:
-    """Write the file in which SeaweedFS reads who may do what."""
+    """Write SeaweedFS's file of users and permissions, and return its path."""
     file = folder / _IDENTITIES_FILE
     entries = [
         {
@@ -57,7 +57,7 @@ def write_identities(folder: Path, identities: Sequence[S3Identity]) -> Path:
 
 def _write_secret(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    # whole or not at all: half a key would keep the server from ever starting on its data again
+    # written atomically: the server could not start with its data again after half a key was written
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")
     unfinished.touch(mode=0o600)
     unfinished.write_text(text, encoding="utf-8")

