@@ -1,4 +1,4 @@
-"""`uv run python -m tests.benchmarks NAME`: figures to compare within one run, never a test's verdict."""
+"""`uv run python -m tests.benchmarks NAME`: figures that are only comparable within one run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 
 
 def main() -> None:
-    """Run the benchmark that is named and print its figures."""
+    """Run one benchmark and print its figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("benchmark", choices=["S", "M", "L", "XL", "tabulate", "interruption", "hostile"])
-    parser.add_argument("--rounds", type=int, help="how often each contestant runs, or a run is interrupted")
-    parser.add_argument("--only", action="append", help="a contestant; may be repeated")
+    parser.add_argument("--rounds", type=int, help="runs of each contestant, or number of interruptions")
+    parser.add_argument("--only", action="append", help="run only this contestant; may be repeated")
     arguments = parser.parse_args()
     match arguments.benchmark:
         case "S" | "M" | "L" | "XL":
@@ -26,9 +26,9 @@ def main() -> None:
 
             run_interruption(arguments.rounds or 50)
         case "hostile":
-            from tests.benchmarks.hostile_replies import run_hostile_replies
+            from tests.benchmarks.hostile_responses import run_hostile_responses
 
-            run_hostile_replies()
+            run_hostile_responses()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Python environments of the contestants, which are never dependencies of the project."""
+"""Python environments for the contestants' packages, which are not dependencies of the project."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def isolated_python(*requirements: str) -> str:
-    """The interpreter of an environment that has these packages, made where it is missing."""
+    """The interpreter of an environment with these packages; the first call creates it."""
     key = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"energy-pipeline-benchmark-{key}"
     python = folder / "bin" / "python"

@@ -1,6 +1,6 @@
-"""The API that the benchmarks of whole runs ask: LMP days of 28,800 rows, or small replies after a wait.
+"""The API of the whole-run benchmarks: LMP days of 28,800 rows, and small responses after a delay.
 
-A process of its own, so that its work is not counted as a contestant's.
+It runs in a process of its own, so that its CPU time is not counted as a contestant's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DAY = date(2023, 6, 1)
 
 
 class LoadServer:
-    """`/lmp/YYYYMMDD` is a day of prices, `/small/N` a small reply that takes its time, `/peak` a count."""
+    """`/lmp/YYYYMMDD` is a day of prices, `/small/N` a small delayed response, `/peak` the request counts."""
 
     def __init__(self) -> None:
         day = {"HourlyLmps": {"HourlyLmp": hourly_lmps(_DAY, "da/final", locations())}}
@@ -36,13 +36,13 @@ class LoadServer:
         if path == "/peak":
             count = {"peak_in_flight": self._peak, "requests": self._requests}
             self._peak = self._requests = 0
-            await _reply(send, json.dumps(count).encode())
+            await _respond(send, json.dumps(count).encode())
             return
         self._under_way += 1
         self._requests += 1
         self._peak = max(self._peak, self._under_way)
         try:
-            await _reply(send, await self._body(path))
+            await _respond(send, await self._body(path))
         finally:
             self._under_way -= 1
 
@@ -55,15 +55,15 @@ class LoadServer:
         return await asyncio.to_thread(self._lmps.replace, _DAY.isoformat().encode(), day)
 
 
-async def _reply(send: object, body: bytes) -> None:
+async def _respond(send: object, body: bytes) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})  # type: ignore[operator]
     await send({"type": "http.response.body", "body": body})  # type: ignore[operator]
 
 
 def main() -> None:
-    """Serve on a port the system picks, say which on stdout, and end with stdin."""
-    # with the protocol named, or each reply costs 40 ms of Nagle's algorithm
+    """Serve on a free port, print the URL on stdout, and stop when stdin is closed."""
+    # IPPROTO_TCP is explicit, or asyncio leaves Nagle's algorithm on, which delays responses by 40 ms
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(256)

@@ -1,4 +1,4 @@
-"""Whole runs of growing size: this project, the floor below it, and what a user would pick instead."""
+"""Whole runs of four sizes: this project, the alternatives to it, and the lower bound without any parsing."""
 
 from __future__ import annotations
 

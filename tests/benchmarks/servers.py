@@ -17,7 +17,7 @@ BUCKET = "benchmark"
 
 
 class Servers:
-    """What all contestants of a benchmark use."""
+    """The servers of a benchmark, and a folder for temporary files."""
 
     def __init__(self, api: str, s3: EmbeddedS3, prefect: EmbeddedPrefectServer, folder: Path) -> None:
         self.api = api
@@ -27,7 +27,7 @@ class Servers:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of every contestant."""
+        """The environment variables of every contestant."""
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "AWS_"))
         }

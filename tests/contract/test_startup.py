@@ -1,4 +1,4 @@
-"""What starts quickly: nothing heavy is loaded to validate, to help, or to use a pure stage."""
+"""Validation, help and the pure stages load no heavy package, so that they start quickly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAVY = {"prefect", "prefect_aws", "polars", "boto3", "httpx", "starlette", "msg
 
 
 def loaded_by(script: str, folder: Path) -> tuple[int, set[str], str]:
-    """The exit code of a script in a new interpreter, the packages it has loaded, and what it printed."""
+    """The exit code of a script in a new interpreter, the packages that it loaded, and its output."""
     record = folder / "loaded.json"
     recording = (
         "import atexit, json, pathlib, sys\n"
@@ -46,9 +46,7 @@ def loaded_by(script: str, folder: Path) -> tuple[int, set[str], str]:
     ],
     ids=["validate", "validate --json", "--help", "run --help"],
 )
-def test_nothing_heavy_is_loaded_to_validate_or_to_help(
-    tmp_path: Path, arguments: list[str], printed: str
-) -> None:
+def test_validate_and_help_load_no_heavy_package(tmp_path: Path, arguments: list[str], printed: str) -> None:
     script = f"sys.argv = ['energy-pipeline', *{arguments!r}]\nfrom flows.__main__ import main\nmain()\n"
     exit_code, loaded, output = loaded_by(script, tmp_path)
     assert exit_code == 0, output
@@ -57,8 +55,8 @@ def test_nothing_heavy_is_loaded_to_validate_or_to_help(
     assert not loaded & HEAVY
 
 
-def test_what_collects_and_serves_is_not_loaded_to_show_the_status(tmp_path: Path) -> None:
-    # nothing listens there: the bucket cannot be asked, which the status says
+def test_status_loads_neither_polars_nor_a_server(tmp_path: Path) -> None:
+    # no server listens on this port: the status says that the bucket cannot be listed
     bucket = ["--bucket", "any", "--config", str(SHIPPED_CONFIG_FILE)]
     script = (
         "import os\nos.environ |= {'AWS_ENDPOINT_URL_S3': 'http://127.0.0.1:1', 'AWS_MAX_ATTEMPTS': '1'}\n"
@@ -71,22 +69,23 @@ def test_what_collects_and_serves_is_not_loaded_to_show_the_status(tmp_path: Pat
     assert not loaded & {"polars", "msgspec", "fastapi", "uvicorn", "sqlalchemy"}
 
 
-@pytest.mark.parametrize(
-    "stage",
-    [
-        "flows.api_config",
-        "flows.request_plan",
-        "flows.http_collector",
-        "flows.tabulation",
-        "flows.object_store",
-        "flows.run_report",
-        "flows.run_report.last_run",
-        "flows.command_line.results_output",
-        "flows.integration",
-    ],
+STAGES_WITHOUT_PREFECT = (
+    "flows.api_config",
+    "flows.request_plan",
+    "flows.http_collector",
+    "flows.tabulation",
+    "flows.object_store",
+    "flows.run_report",
+    "flows.run_report.last_run",
+    "flows.command_line.results_output",
+    "flows.integration",
 )
-def test_a_stage_is_loaded_without_prefect(tmp_path: Path, stage: str) -> None:
-    exit_code, loaded, output = loaded_by(f"import {stage}\n", tmp_path)
+
+
+def test_the_stages_are_loaded_without_prefect(tmp_path: Path) -> None:
+    script = f"import sys\nfor stage in {STAGES_WITHOUT_PREFECT!r}:\n"
+    script += "    __import__(stage)\n    assert 'prefect' not in sys.modules, stage\n"
+    exit_code, loaded, output = loaded_by(script, tmp_path)
     assert exit_code == 0, output
     assert "flows" in loaded
     assert not loaded & {"prefect", "prefect_aws"}

@@ -1,4 +1,4 @@
-"""dlt's rest_api source to its filesystem destination, as CSV; run in its own environment."""
+"""dlt's rest_api source with its filesystem destination as CSV; runs in an environment of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dlt.sources.rest_api import rest_api_source  # type: ignore[import-not-foun
 
 
 def main() -> None:
-    """Load every item of the job, each as a resource of its own or all of one table."""
+    """Load every item of the job as a resource; all of them belong to one table."""
     job = json.loads(Path(sys.argv[1]).read_text())
     os.environ["DESTINATION__FILESYSTEM__BUCKET_URL"] = f"s3://{job['bucket']}/dlt"
     credentials = "DESTINATION__FILESYSTEM__CREDENTIALS__"

@@ -1,4 +1,4 @@
-"""The floor: the same bytes fetched with httpx and the same CSV bytes put with boto3; nothing is parsed."""
+"""The lower bound: fetch with httpx and put CSV bytes made beforehand with boto3, without any parsing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import httpx
 
 
 async def main() -> None:
-    """Fetch every URL of the job and put the given body under its key."""
+    """Fetch every URL of the job and put the given CSV under its key."""
     job = json.loads(Path(sys.argv[1]).read_text())
     csv = Path(job["csv_file"]).read_bytes()
     s3 = boto3.client("s3")

@@ -1,4 +1,4 @@
-"""What a script with requests, pandas and boto3 does, one after another; run in its own environment."""
+"""A sequential script with requests, pandas and boto3; runs in an environment of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import requests
 
 
 def main() -> None:
-    """Fetch, flatten and put every item of the job."""
+    """Fetch, flatten and put every item of the job, one after the other."""
     job = json.loads(Path(sys.argv[1]).read_text())
     s3 = boto3.client("s3")
     session = requests.Session()

@@ -1,4 +1,4 @@
-"""Peak memory and time of collecting hostile replies, each in a process of its own, by the OS's figure."""
+"""Peak memory and time of collecting hostile responses, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -25,36 +25,35 @@ from tests.providers.faults import Fault, FaultScript
 from tests.providers.isone import create_faulty_isone_api
 
 MAX_RESPONSE_MB = 50
-# the process as it is with everything loaded, the largest reply that is taken, and what one
-# step of the decompression may add
+# the process with all modules loaded, four times the largest accepted response, and one decompression step
 ALLOWED_MB = 100 + 4 * MAX_RESPONSE_MB + 70
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one reply: the error, how long it took, and the process's peak memory."""
+    """The error that a response caused, the time until then, and the memory of the process."""
 
-    told: str
+    error: str
     seconds: float
     peak_mb: float
     before_mb: float
 
 
-def run_hostile_replies() -> None:
-    """Collect each reply and print what it cost; fails where one costs more than is allowed."""
+def run_hostile_responses() -> None:
+    """Collect each response and print its cost; fails if one is accepted or takes too much memory."""
     script = FaultScript()
     with LoopbackServer(create_faulty_isone_api(script, username="u", password="p")) as server:
-        for name, fault in _replies():
+        for name, fault in _responses():
             script.clear()
             script.add("*", fault, times=None)
             outcome = _in_a_process(f"{server.base_url}{BASE_PATH}/genfuelmix/current")
             growth = outcome.peak_mb - outcome.before_mb
-            print(f"{name:<22} {outcome.seconds:6.2f} s  peak +{growth:5.0f} MB  {outcome.told[:110]}")
-            assert outcome.told, f"{name} was taken"
+            print(f"{name:<22} {outcome.seconds:6.2f} s  peak +{growth:5.0f} MB  {outcome.error[:110]}")
+            assert outcome.error, f"{name} was accepted"
             assert outcome.peak_mb < ALLOWED_MB, f"{name} took {outcome.peak_mb:.0f} MB"
 
 
-def _replies() -> Iterator[tuple[str, Fault]]:
+def _responses() -> Iterator[tuple[str, Fault]]:
     megabyte = 10**6
     yield "gzip bomb, 1 GB", _compressed([b" " * megabyte] * 1000)
     yield "gzip in gzip", Fault(headers={"content-encoding": "gzip, gzip"}, body=b"")
@@ -99,19 +98,19 @@ def _collect(url: str) -> Outcome:
         }
     )
     (collection,) = plan_collections([api], "20240101_000000", NOW)
-    before, begun, told = _peak_mb(), time.monotonic(), ""
+    before, begun, message = _peak_mb(), time.monotonic(), ""
     with HttpCollector([api], ResolvedSecrets()) as collector:
         try:
             collect_table(collection, collector)
         except (CollectionError, DocumentError) as error:
-            told = str(error)
-    return Outcome(told, time.monotonic() - begun, _peak_mb(), before)
+            message = str(error)
+    return Outcome(message, time.monotonic() - begun, _peak_mb(), before)
 
 
 def _peak_mb() -> float:
     status = Path("/proc/self/status")
     if status.exists():
-        # unlike the figure below it does not begin with that of the process which started this one
+        # unlike ru_maxrss this does not include the memory of the parent process
         peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
         return int(peak.group(1)) / 1e3 if peak else 0.0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
