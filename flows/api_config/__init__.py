@@ -25,7 +25,7 @@ from flows.api_config.paging import (
 )
 from flows.api_config.problems import ConfigError, Problem, nearest_word
 from flows.api_config.redaction import keep_out_of_logs, redacted
-from flows.api_config.response_conditions import ReplyCondition
+from flows.api_config.response_conditions import ResponseCondition
 from flows.api_config.secrets import ResolvedSecrets, resolve_secrets
 from flows.api_config.selection import check_configuration, choose_apis, select_apis
 from flows.api_config.settings import (
@@ -63,7 +63,7 @@ __all__ = [
     "Placeholder",
     "Problem",
     "QueryAuth",
-    "ReplyCondition",
+    "ResponseCondition",
     "ResolvedSecrets",
     "SecretReference",
     "Settings",

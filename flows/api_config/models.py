@@ -28,7 +28,7 @@ from flows.api_config.field_types import (
 )
 from flows.api_config.paging import Pagination
 from flows.api_config.problems import nearest_word
-from flows.api_config.response_conditions import ReplyConditions
+from flows.api_config.response_conditions import ResponseConditions
 from flows.api_config.templates import NAME_PATTERN
 
 Unit = Literal["hour", "day", "month", "year"]
@@ -123,9 +123,9 @@ class CommonOptions(BaseModel):
     """The columns that together identify a row."""
     checks: DataCheckSeverities = DataChecks()
     """How serious findings in the data are: one word for all, or one for each."""
-    error_when: ReplyConditions = Field(default_factory=list)
+    error_when: ResponseConditions = Field(default_factory=list)
     """Replies that are errors whatever their status says, and where the provider says why."""
-    empty_when: ReplyConditions = Field(default_factory=list)
+    empty_when: ResponseConditions = Field(default_factory=list)
     """Replies that mean "no data", whatever their status says."""
     timeout_seconds: float = Field(default=30, gt=0, le=3600)
     """For one attempt as a whole, from connecting to the last byte."""

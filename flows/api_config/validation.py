@@ -15,15 +15,15 @@ from flows.api_config.data_check_severities import DataChecks
 from flows.api_config.models import CommonOptions, Dates
 from flows.api_config.paging import PAGINATION_KINDS
 from flows.api_config.problems import Problem, nearest_word
-from flows.api_config.response_conditions import ReplyCondition
+from flows.api_config.response_conditions import ResponseCondition
 
 # the models behind the keys that hold objects, by kind where there are several
 _KINDS: dict[str, dict[str, type[BaseModel]]] = {"auth": {**AUTH_KINDS}, "pagination": {**PAGINATION_KINDS}}
 _NESTED: dict[str, type[BaseModel]] = {
     "checks": DataChecks,
     "dates": Dates,
-    "error_when": ReplyCondition,
-    "empty_when": ReplyCondition,
+    "error_when": ResponseCondition,
+    "empty_when": ResponseCondition,
 }
 
 

@@ -165,7 +165,7 @@ class TestCaiso:
 
         app = caiso.create_caiso_oasis(self.START)
         with example("caiso", app, [caiso.ORIGIN], tmp_path, other_query) as (api,):
-            assert failure_of(api).endswith("answers with an error: Invalid query name")
+            assert failure_of(api).endswith("returned an error: Invalid query name")
         with example("caiso", app, [caiso.ORIGIN], tmp_path) as (api,):
             assert collect(api, datetime(2023, 6, 1, 15, tzinfo=UTC)).table.frame.height == 0
 
@@ -258,7 +258,7 @@ class TestErcot:
         with example("ercot", self.service().app(script), [*self.ORIGINS], tmp_path) as (load, _):
             assert collect(load).table.frame.height == 24
         with example("ercot", self.service().app(), [*self.ORIGINS], tmp_path, other_date) as (load, _):
-            assert "answers with an error: Invalid date: 2024-13-01" in failure_of(load)
+            assert "returned an error: Invalid date: 2024-13-01" in failure_of(load)
 
 
 class TestEntsoe:
