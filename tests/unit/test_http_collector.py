@@ -232,7 +232,7 @@ def test_a_secret_is_redacted_before_its_text_is_cut(isone: IsoneSandbox) -> Non
                 with pytest.raises((CollectionError, DocumentError)) as raised:
                     collect_table(collection, collector)
                 shown.append(str(raised.value))
-    assert all("xxx" in text and text.endswith("…") for text in shown)
+    assert all("xxx" in text and "…" in text for text in shown)
     assert not [text for text in shown if secret[:4] in text]
 
 
