@@ -1,4 +1,7 @@
-"""DESCRIBE: what to collect, with which secrets, where to."""
+"""DESCRIBE: the configuration: its models, validation, secrets, settings and selection of APIs.
+
+README.md in this folder documents all keys.
+"""
 
 from flows.api_config.auth import (
     Auth,
@@ -63,8 +66,8 @@ __all__ = [
     "Placeholder",
     "Problem",
     "QueryAuth",
-    "ResponseCondition",
     "ResolvedSecrets",
+    "ResponseCondition",
     "SecretReference",
     "Settings",
     "TokenAuth",

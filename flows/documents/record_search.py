@@ -33,7 +33,9 @@ def find_records(document: JsonValue) -> tuple[list[Any], tuple[str, ...]]:
         if isinstance(value, list):
             return value, path
         if not isinstance(value, dict):
-            raise DocumentError(f"the document is a single value, not records: {body_head(compact_json(value))}")
+            raise DocumentError(
+                f"the document is a single value, not records: {body_head(compact_json(value))}"
+            )
         if len(value) > 1:
             return [value], path
         ((key, inner),) = value.items()

@@ -1,4 +1,4 @@
-"""COLLECT: sends planned requests and returns the responses. The only module that uses the network to collect.
+"""COLLECT: sends planned requests and returns the responses. Only this folder calls the APIs.
 
 Retries, deadlines, host limits, redirects, credentials and tokens are handled here.
 """

@@ -100,7 +100,9 @@ class HttpCollector:
             stop=lambda state: (
                 state.attempt_number >= attempts_left or state.upcoming_sleep >= self._seconds_left(request)
             ),
-            retry=tenacity.retry_if_exception(lambda error: _is_retryable(error) and not host.is_timeout_circuit_open),
+            retry=tenacity.retry_if_exception(
+                lambda error: _is_retryable(error) and not host.is_timeout_circuit_open
+            ),
             wait=_seconds_until_next_attempt,
             sleep=self._sleep,
             before_sleep=lambda state: self._log_retry(request, state),

@@ -64,9 +64,7 @@ class _Response:
             return False
         if condition.text is not None and not self._has_text(condition.text):
             return False
-        return condition.at is None or any(
-            _matches(value, condition) for value in self._values(condition.at)
-        )
+        return condition.at is None or any(_matches(value, condition) for value in self._values(condition.at))
 
     def message(self, condition: ResponseCondition) -> str:
         if condition.message:

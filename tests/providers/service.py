@@ -22,7 +22,7 @@ def provider_service(answer: Answer, faults: FaultScript | None = None) -> ASGIA
     """An ASGI app that answers with a function of the request and its body.
 
     Args:
-        answer: Makes the reply.
+        answer: Makes the response.
         faults: What to send instead, and where requests are noted.
     """
 

@@ -1,4 +1,4 @@
-"""Placeholders too coarse for the dates they stand for: one reply would be stored under several names."""
+"""Placeholders coarser than the unit: one response would be stored under several names."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_units_that_would_be_asked_for_alike_are_refused(
     entries = dated_by(f"{{{name}:{form}}}", unit)
     problems = told(write_config(*entries))
     assert list(problems) == [f"$.apis[{number}].dates.unit" for number in range(len(entries))]
-    assert all(f"one {unit} is asked for like the next" in text for text in problems.values())
+    assert all(f"the requests for consecutive {unit}s are identical" in text for text in problems.values())
     assert all("e.g. {start:%Y" in text for text in problems.values())
 
 

@@ -1,4 +1,4 @@
-"""Keys for other APIs than the first: layouts, paging, windows, tokens, in-band errors; and the schema."""
+"""Optional keys: layouts, paging, windows, tokens, response conditions; and the JSON Schema."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"skip_rows": 3}, ".skip_rows", '"format": "json"'),
     ({"format": "csv", "records": "a"}, ".records", '"format": "csv"'),
     ({"columns_from": "fields"}, ".columns_from", "rows_from"),
-    ({"columnar": "hourly", "records": "x"}, ".columnar", "beside records"),
-    ({"columnar": "hourly", "explode": [["x"]]}, ".explode", "beside columnar"),
+    ({"columnar": "hourly", "records": "x"}, ".columnar", "combined with records"),
+    ({"columnar": "hourly", "explode": [["x"]]}, ".explode", "combined with columnar"),
     ({"pagination": {"kind": "ofset"}}, ".pagination.kind", "did you mean 'offset'?"),
     ({"pagination": {}}, ".pagination.kind", "one of offset, page, cursor, next_link"),
     ({"pagination": {"kind": "cursor"}}, ".pagination.cursor", "is missing"),
     ({"pagination": {"kind": "page", "max_page": 3}}, ".pagination.max_page", "did you mean 'max_pages'?"),
     ({"pagination": {"kind": "page", "size_param": "n"}}, ".pagination.size_param", "needs size"),
-    ({"pagination": {"kind": "page"}, "params": {"page": 1}}, ".params.page", "set by the pagination"),
+    ({"pagination": {"kind": "page"}, "params": {"page": 1}}, ".params.page", "set by pagination"),
     ({"pagination": {"kind": "page"}, "format": "zip"}, ".pagination", '"format": "zip"'),
     (
         {"pagination": {"kind": "offset", "total": "n"}, "format": "csv"},
@@ -81,6 +81,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"dates": {"timezone": "Boston"}}, ".dates.timezone", "America/New_York"),
     ({"dates": {"timezone": "America/NewYork"}}, ".dates.timezone", "did you mean America/New_York?"),
     ({"dates": {"zone": "UTC"}}, ".dates.zone", "unknown key"),
+    ({"dates": {"unit": "hour", "timezone": "Australia/Lord_Howe"}}, ".dates", "by a whole hour"),
     ({"history_url": "https://example.com/{start}"}, ".history_url", '"dates"'),
     ({"history_url": "https://example.com/day", "dates": DATES}, ".history_url", "{start}"),
     ({"history_url": "https://example.org/{start}", "dates": DATES}, ".history_url", "another host"),
@@ -90,9 +91,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "e.g. {start:%Y%m%d%H}, or",
     ),
     ({"auth": {**TOKEN, "token_url": "http://example.com/t"}}, ".auth[0].token_url", "plain http"),
-    ({"auth": {**TOKEN, "password": "hunter2"}}, ".auth.password", "must be named"),
+    ({"auth": {**TOKEN, "password": "hunter2"}}, ".auth.password", "must be a reference"),
     ({"auth": {**TOKEN, "params": {"client_secret": "x"}}}, ".auth.params", "by reference"),
-    ({"error_when": {"message": "x"}}, ".error_when", "nothing to look for"),
+    ({"error_when": {"message": "x"}}, ".error_when", 'needs "at", "text" or "status"'),
     ({"error_when": {"status": 200, "equals": 1}}, ".error_when", '"at"'),
     ({"error_when": {"att": "x"}}, ".error_when.att", "did you mean 'at'?"),
     ({"empty_when": [{"status": 42}]}, ".empty_when[0].status", "100"),

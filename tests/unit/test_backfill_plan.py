@@ -32,11 +32,12 @@ ZONES = (
     "America/New_York",
     "UTC",
     "Europe/Brussels",
-    # its clocks change by half an hour
-    "Australia/Lord_Howe",
-    # its clocks change at a quarter to the hour
+    # offsets of no whole hour, with and without DST
+    "America/St_Johns",
+    "Asia/Kolkata",
+    # the clocks change at 02:45
     "Pacific/Chatham",
-    # a day of theirs has no midnight
+    # a day without midnight
     "America/Santiago",
     "Africa/Cairo",
     "Asia/Beirut",
@@ -129,10 +130,10 @@ def test_a_month_is_asked_for_whole_where_the_days_touch_it() -> None:
     ("options", "first", "last", "reason"),
     [
         ({"dates": None, "history_url": None}, "2024-01-01", "2024-01-01", 'has no "dates"'),
-        ({"history_url": None}, "2024-01-01", "2024-01-01", "gives only what is current"),
+        ({"history_url": None}, "2024-01-01", "2024-01-01", "returns current data only"),
         ({}, "2024-01-02", "2024-01-01", "end (2024-01-01) before they start (2024-01-02)"),
         ({}, "2024-12-31", "2025-01-01", "2025-01-01 is after 2024-12-31, today in America/New_York"),
-        ({"unit": "hour"}, "1990-01-01", "2024-01-01", "hours, and one backfill takes 200,000"),
+        ({"unit": "hour"}, "1990-01-01", "2024-01-01", "hours: one backfill takes 200,000"),
         ({}, "2024-12-31", "2024-12-31", None),
         ({"history_url": None, "params": {"day": "{last_utc:%d}"}}, "2024-12-31", "2024-12-31", None),
     ],

@@ -146,7 +146,7 @@ def test_a_stopped_collector_ends_a_read_that_waits() -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_a_small_reply_that_grows_beyond_the_bound_is_refused(isone: IsoneSandbox, coding: str) -> None:
+def test_a_small_response_that_grows_beyond_the_bound_is_refused(isone: IsoneSandbox, coding: str) -> None:
     plain = b" " * 40_000_000
     body = gzip.compress(plain) if coding == "gzip" else zlib.compress(plain)
     assert len(body) < 100_000
@@ -165,7 +165,7 @@ def test_compressions_whose_growth_is_not_bounded_are_refused(isone: IsoneSandbo
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "image/png", "application/xml", "x", ""])
-def test_a_reply_is_what_it_holds_whatever_its_type_says(isone: IsoneSandbox, content_type: str) -> None:
+def test_a_response_is_what_it_holds_whatever_its_type_says(isone: IsoneSandbox, content_type: str) -> None:
     headers = {"content-type": content_type}
     (collection,) = plan_collections(
         [ApiConfig.model_validate(isone.api("x", RESOURCE, auth={"kind": "none"}))], "20240101_000000", NOW

@@ -160,7 +160,7 @@ def test_retry_after_is_understood_in_every_form() -> None:
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-def test_an_attempt_ends_in_time_however_the_reply_is_delayed(isone: IsoneSandbox, kind: Any) -> None:
+def test_an_attempt_ends_in_time_however_the_response_is_delayed(isone: IsoneSandbox, kind: Any) -> None:
     isone.faults.add("*", Fault(kind), times=None)
     reason = failure_of(isone.api("x", RESOURCE, timeout_seconds=0.3, max_attempts=2))
     assert "within 0.3 s" in reason
@@ -201,7 +201,9 @@ def test_an_attempt_that_times_out_does_not_end_another() -> None:
     with LoopbackServer(app) as server:
         entry = {"url": server.base_url, "output_folder": "x", "max_attempts": 1}
         hanging, slow = (
-            request_for({**entry, "name": name, "url": f"{server.base_url}/{name}", "csv_prefix": name, **keys})
+            request_for(
+                {**entry, "name": name, "url": f"{server.base_url}/{name}", "csv_prefix": name, **keys}
+            )
             for name, keys in (("hangs", {"timeout_seconds": 0.3}), ("waits", {}))
         )
         with HttpCollector([hanging.api, slow.api], ResolvedSecrets()) as collector:
@@ -244,7 +246,7 @@ def test_nobody_listening_is_told_as_such(isone: IsoneSandbox) -> None:
     assert f"cannot connect to http://127.0.0.1:{port}/nothing" in failure_of(entry)
 
 
-def test_a_reply_that_is_too_large_is_refused_also_when_it_was_small_on_the_way(isone: IsoneSandbox) -> None:
+def test_a_response_that_is_too_large_is_refused_also_when_it_is_compressed(isone: IsoneSandbox) -> None:
     body = b'"' + b"x" * 2_000_000 + b'"'
     isone.faults.add("*", faults.json_body(body))
     isone.faults.add("*", Fault(headers={"content-encoding": "gzip"}, body=gzip.compress(body)))

@@ -105,7 +105,7 @@ def test_words_that_repeat_a_secret_are_redacted(isone: IsoneSandbox) -> None:
     assert said.endswith("the password *** is wrong")
 
 
-def test_a_healthy_reply_is_untouched(isone: IsoneSandbox) -> None:
+def test_a_healthy_response_is_untouched(isone: IsoneSandbox) -> None:
     plain = collect(isone.api("x", "genfuelmix/day/20240101"))
     watched = isone.api(
         "x", "genfuelmix/day/20240101", error_when={"at": "error"}, empty_when={"status": 404}
