@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,17 @@ def test_the_shipped_configuration_names_the_schema_and_keeps_to_it() -> None:
     document = json.loads(SHIPPED_CONFIG_FILE.read_text(encoding="utf-8"))
     assert (SHIPPED_CONFIG_FILE.parent / document["$schema"]).resolve() == SCHEMA_FILE
     jsonschema.validate(document, config_schema())
+
+
+def test_the_examples_in_the_readme_are_valid(write_config: WriteConfig) -> None:
+    readme = (SCHEMA_FILE.parent / "api_config" / "README.md").read_text(encoding="utf-8")
+    examples = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", readme, re.DOTALL)]
+    keys = [json.loads(f"{{{text}}}") for text in re.findall(r'`("(?:auth|dates|checks)": .*?)`', readme)]
+    assert len(examples) == 2
+    assert len(keys) == 4
+    for example in (*examples, *keys):
+        entries = example.get("apis", [{**BASE, **example}])
+        assert load_config(write_config(*entries)).apis
 
 
 @pytest.mark.parametrize(
