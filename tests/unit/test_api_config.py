@@ -113,7 +113,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("change", "path", "said"), WRONG, ids=lambda value: str(value)[:40])
-def test_what_is_wrong_is_told_with_its_path(
+def test_problems_are_reported_with_their_path(
     write_config: WriteConfig, change: dict[str, Any], path: str, said: str
 ) -> None:
     problems = problems_of(write_config({**SEED, **change}))
@@ -122,7 +122,7 @@ def test_what_is_wrong_is_told_with_its_path(
     assert any(said in text for text in matching), problems
 
 
-def test_every_problem_is_told_at_once(write_config: WriteConfig) -> None:
+def test_all_problems_are_reported_at_once(write_config: WriteConfig) -> None:
     one = {**SEED, "format": "jsn", "output_folder": "/a"}
     twin = {**SEED, "name": "7 DAY forecast all zones ", "extra": 1}
     problems = problems_of(
@@ -178,7 +178,7 @@ def test_keys_are_checked_against_each_other_in_valid_entries_only(
         assert [problem.path for problem in raised.value.problems] == ["$.apis[0].formt"]
 
 
-def test_what_defaults_get_wrong_is_told_once_and_nothing_that_follows_from_it(
+def test_problems_of_defaults_are_reported_without_their_consequences(
     write_config: WriteConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -201,14 +201,14 @@ def test_what_defaults_get_wrong_is_told_once_and_nothing_that_follows_from_it(
     assert [problem.path for problem in raised.value.problems] == ["$.apis[0].enabled"]
 
 
-def test_what_is_nested_too_deeply_is_told(write_config: WriteConfig) -> None:
+def test_deeply_nested_values_are_reported(write_config: WriteConfig) -> None:
     nested: Any = "x"
     for _ in range(300):
         nested = [nested]
     assert "$.apis[0]" in problems_of(write_config({**SEED, "records": nested}))
 
 
-def test_headers_are_the_same_whatever_their_case(write_config: WriteConfig) -> None:
+def test_header_names_are_compared_without_regard_to_case(write_config: WriteConfig) -> None:
     defaults = {"headers": {"Accept": "text/csv", "X-Region": "ne"}}
     (api,) = load_config(write_config({**SEED, "headers": {"accept": "text/x"}}, defaults=defaults)).apis
     assert api.headers == {"X-Region": "ne", "accept": "text/x"}
@@ -258,7 +258,7 @@ def test_two_apis_cannot_store_under_the_same_names(write_config: WriteConfig) -
     ],
     ids=lambda value: value[:25],
 )
-def test_a_file_that_is_no_configuration(tmp_path: Path, text: str, said: str) -> None:
+def test_files_that_are_not_a_configuration_are_refused(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "config.json"
     file.write_text(text, encoding="utf-8")
     assert any(said in told for told in problems_of(file).values())
@@ -288,7 +288,7 @@ def test_defaults_are_taken_where_an_api_says_nothing(write_config: WriteConfig)
     assert api.headers == {"A": "d", "B": "own", "C": "own"}
 
 
-def test_what_is_wrong_in_the_defaults_is_told_once(write_config: WriteConfig) -> None:
+def test_problems_of_defaults_are_reported_once(write_config: WriteConfig) -> None:
     other = {**SEED, "name": "other", "csv_prefix": "other"}
     faulty = {"headers": {"A b": "c"}, "auth": {"kind": "basc"}, "format": "jsn", "time out": 1, "url": "x"}
     assert set(problems_of(write_config(SEED, other, defaults=faulty))) == {
@@ -300,7 +300,7 @@ def test_what_is_wrong_in_the_defaults_is_told_once(write_config: WriteConfig) -
     }
 
 
-def test_unset_variables_are_told_before_any_run(
+def test_unset_variables_are_reported_before_any_run(
     write_config: WriteConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -361,7 +361,7 @@ def apis_named(*names: str, **options: Any) -> tuple[ApiConfig, ...]:
     )
 
 
-def test_apis_are_chosen_by_name_or_folder_in_the_configurations_order() -> None:
+def test_apis_are_selected_by_name_or_folder_in_the_configurations_order() -> None:
     apis = apis_named("Fuel Mix", "LMP", "Load")
     assert select_apis(apis, [" load", "FOLDER OF FUEL MIX", "LOAD "]) == (apis[0], apis[2])
     assert select_apis(apis, None) == apis
@@ -380,7 +380,7 @@ def test_a_disabled_api_runs_only_when_it_is_named() -> None:
         select_apis(apis[1:], None)
 
 
-def test_a_choice_that_cannot_be_met() -> None:
+def test_a_selection_that_matches_nothing_is_refused() -> None:
     apis = apis_named("Fuel Mix", "LMP")
     with pytest.raises(ConfigError, match="empty list"):
         select_apis(apis, [])

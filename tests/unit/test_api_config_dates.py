@@ -59,7 +59,7 @@ def dated_by(text: str, unit: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("unit", "form"), [(unit, form) for unit, forms in TOO_COARSE.items() for form in forms], ids=str
 )
-def test_units_that_would_be_asked_for_alike_are_refused(
+def test_units_with_identical_requests_are_refused(
     write_config: WriteConfig, unit: str, form: str, name: str
 ) -> None:
     entries = dated_by(f"{{{name}:{form}}}", unit)
@@ -73,14 +73,14 @@ def test_units_that_would_be_asked_for_alike_are_refused(
 @pytest.mark.parametrize(
     ("unit", "form"), [(unit, form) for unit, forms in FINE_ENOUGH.items() for form in forms], ids=str
 )
-def test_units_that_the_placeholders_tell_apart_are_accepted(
+def test_units_that_the_placeholders_distinguish_are_accepted(
     write_config: WriteConfig, unit: str, form: str, name: str
 ) -> None:
     text = f"{{{name}:{form}}}" if form else f"{{{name}}}"
     assert not told(write_config(*dated_by(text, unit)))
 
 
-def test_a_unit_may_be_told_by_several_placeholders_together(write_config: WriteConfig) -> None:
+def test_several_placeholders_together_may_distinguish_units(write_config: WriteConfig) -> None:
     hourly = {**BASE, **dates(unit="hour"), "history_url": "https://example.com/day/{start:%Y%m%d}"}
     assert not told(write_config({**hourly, "params": {"hour": "{start:%H}"}}))
     assert told(write_config({**hourly, "params": {"again": "{end_utc:%Y%m%d}"}}))
@@ -104,9 +104,7 @@ def test_a_unit_may_be_told_by_several_placeholders_together(write_config: Write
         ({}, 1),
     ],
 )
-def test_units_are_asked_for_one_by_one_where_nothing_tells_the_end_of_several(
-    keys: dict[str, Any], count: int
-) -> None:
+def test_a_request_is_for_one_unit_where_it_does_not_hold_the_end(keys: dict[str, Any], count: int) -> None:
     assert (
         units_at_once(ApiConfig.model_validate({**BASE, **dates(unit="day", max_window=7), **keys})) == count
     )

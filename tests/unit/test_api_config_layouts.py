@@ -114,7 +114,7 @@ def test_every_key_is_accepted_where_it_means_something(
 
 
 @pytest.mark.parametrize(("keys", "path", "said"), WRONG, ids=lambda value: str(value)[:50])
-def test_what_does_not_go_together_is_told_with_its_path(
+def test_inconsistent_keys_are_reported_with_their_path(
     write_config: WriteConfig, keys: dict[str, Any], path: str, said: str
 ) -> None:
     with pytest.raises(ConfigError) as raised:
@@ -124,7 +124,7 @@ def test_what_does_not_go_together_is_told_with_its_path(
     assert "hunter2" not in str(raised.value)
 
 
-def test_several_inconsistencies_are_told_at_once(write_config: WriteConfig) -> None:
+def test_several_inconsistencies_are_reported_at_once(write_config: WriteConfig) -> None:
     keys = {"skip_rows": 1, "history_url": "https://example.com/x", "values": {"a": [1]}}
     with pytest.raises(ConfigError) as raised:
         load_config(write_config({**BASE, **keys}))

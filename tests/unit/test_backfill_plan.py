@@ -111,13 +111,13 @@ def test_a_day_has_as_many_hours_as_its_zone_gives_it(unit: str, day: date, coun
     assert hours == timedelta(hours=24 if count == 24 else 25 if day.month == 11 else 23)
 
 
-def test_what_has_not_begun_is_not_asked_for() -> None:
+def test_windows_that_begin_in_the_future_are_not_requested() -> None:
     units = units_asked_for(api(unit="hour"), date(2024, 12, 31), date(2024, 12, 31), NOW)
     # 12:00 UTC is 07:00 in New York
     assert [window_stamp(each, "hour")[-2:] for each in units] == [f"{hour:02}" for hour in range(8)]
 
 
-def test_a_month_is_asked_for_whole_where_the_days_touch_it() -> None:
+def test_a_month_is_requested_whole_where_the_days_overlap_it() -> None:
     units = units_asked_for(api(unit="month"), date(2024, 1, 31), date(2024, 3, 1), NOW)
     assert [window_stamp(each, "month") for each in units] == ["202401", "202402", "202403"]
     (request,) = plan_window(api(unit="month"), units[1], NOW).requests
@@ -138,7 +138,7 @@ def test_a_month_is_asked_for_whole_where_the_days_touch_it() -> None:
         ({"history_url": None, "params": {"day": "{last_utc:%d}"}}, "2024-12-31", "2024-12-31", None),
     ],
 )
-def test_days_that_make_no_sense_are_refused(
+def test_days_that_cannot_be_requested_are_refused(
     options: dict[str, Any], first: str, last: str, reason: str | None
 ) -> None:
     refusal = refused_dates(api(**options), date.fromisoformat(first), date.fromisoformat(last), NOW)

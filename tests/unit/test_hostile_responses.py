@@ -210,7 +210,7 @@ def test_a_redirect_to_the_machines_link_is_not_followed(isone: IsoneSandbox, ta
         ("192.0.2.1", "no-such-host.invalid", False),
     ],
 )
-def test_what_leads_inward(from_host: str, to_host: str, inward: bool) -> None:
+def test_whether_a_redirect_leads_inward(from_host: str, to_host: str, inward: bool) -> None:
     assert is_redirect_inward(from_host, to_host) is inward
 
 
@@ -261,7 +261,7 @@ def test_all_attempts_of_an_api_end_with_its_deadline(isone: IsoneSandbox) -> No
     assert len(isone.faults.requests) == 1
 
 
-def test_a_page_after_the_deadline_is_not_asked_for() -> None:
+def test_a_page_after_the_deadline_is_not_requested() -> None:
     with raw_server(drip(b"HTTP/1.1 2", b"")) as (url, heard):
         request = request_for(api_at(url, deadline_seconds=0.3, max_attempts=10))
         with HttpCollector([request.api], ResolvedSecrets()) as collector:
@@ -327,7 +327,7 @@ def test_a_host_on_which_nothing_answers_is_asked_once_by_each_further_api(isone
         )
 
 
-def test_apis_whose_host_answers_with_errors_take_no_attempts_from_others(isone: IsoneSandbox) -> None:
+def test_error_responses_do_not_take_attempts_from_other_apis_of_the_host(isone: IsoneSandbox) -> None:
     isone.faults.add("*/genfuelmix/*", faults.status(503), times=None)
     isone.faults.add("*/morningreport/*", faults.status(503, Retry_After="12"), times=2)
     apis = [isone.api(f"api {number}", f"genfuelmix/day/202401{number:02}") for number in range(1, 13)]
@@ -341,7 +341,7 @@ def test_apis_whose_host_answers_with_errors_take_no_attempts_from_others(isone:
         assert sleep.seconds == [12, 12]
 
 
-def test_what_a_next_link_leads_to_is_no_fault_of_the_apis_own_host(isone: IsoneSandbox) -> None:
+def test_failures_behind_a_next_link_do_not_open_the_circuit_of_the_apis_host(isone: IsoneSandbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         dead = f"http://127.0.0.1:{listener.getsockname()[1]}"
     linked = json.dumps({"rows": [{"n": 1}], "next": dead}).encode()
@@ -358,7 +358,7 @@ def test_what_a_next_link_leads_to_is_no_fault_of_the_apis_own_host(isone: Isone
         assert json.loads(collector.collect(healthy).body)
 
 
-def test_what_differs_in_a_header_alone_has_attempts_of_its_own(isone: IsoneSandbox) -> None:
+def test_requests_that_differ_only_in_a_header_have_attempts_of_their_own(isone: IsoneSandbox) -> None:
     places = list(range(7))
     entry = isone.api("x", RESOURCE, headers={"X-Place": "{place}"}, values={"place": places})
     assert len(collect_whole(entry).payloads) == len(isone.faults.requests) == 7
@@ -388,7 +388,7 @@ def test_a_next_link_elsewhere_is_followed_without_what_is_the_apis_own(isone: I
 
 
 @pytest.mark.parametrize("code", [401, 403, 404])
-def test_what_the_provider_says_stands_beside_what_to_do(isone: IsoneSandbox, code: int) -> None:
+def test_an_error_shows_the_providers_message_and_advice(isone: IsoneSandbox, code: int) -> None:
     isone.faults.add("*", faults.status(code, b'{"message": "your key expired on 1 May"}'))
     reason = failure_of(isone.api("x", RESOURCE))
     assert '{"message": "your key expired on 1 May"}; ' in reason

@@ -73,7 +73,7 @@ def failure_of(entry: dict[str, Any], sleep: RecordedSleep | None = None) -> str
     return str(raised.value)
 
 
-def test_a_payload_says_where_and_when_it_came_from(isone: IsoneSandbox) -> None:
+def test_a_response_has_its_source_and_time(isone: IsoneSandbox) -> None:
     entry = isone.api("Fuel Mix", f"{RESOURCE}?a=1", params={"b": 2, "c": "x y"})
     request = request_for(entry)
     before = datetime.now(UTC)
@@ -238,7 +238,7 @@ def test_a_secret_is_redacted_before_its_text_is_cut(isone: IsoneSandbox) -> Non
     assert not [text for text in shown if secret[:4] in text]
 
 
-def test_nobody_listening_is_told_as_such(isone: IsoneSandbox) -> None:
+def test_a_refused_connection_is_reported(isone: IsoneSandbox) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
@@ -305,7 +305,7 @@ def echo() -> Iterator[tuple[LoopbackServer, list[Request]]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_credentials_are_sent_and_told_to_nobody(
+def test_credentials_are_sent_and_never_shown(
     echo: tuple[LoopbackServer, list[Request]], kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     server, seen = echo

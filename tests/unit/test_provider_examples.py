@@ -115,7 +115,7 @@ class TestEia:
         assert asked == [["0"], ["0"], ["7"], ["14"], ["21"]]
         assert all("api_key" not in payload.source_url for payload in collected.payloads)
 
-    def test_a_wrong_key_and_an_error_in_a_200_are_told_in_its_words(self, tmp_path: Path) -> None:
+    def test_a_wrong_key_and_an_error_in_a_200_are_reported_with_its_message(self, tmp_path: Path) -> None:
         def other_frequency(entry: dict[str, Any]) -> None:
             if "params" in entry:
                 entry["params"]["frequency"] = "hurly"
@@ -175,7 +175,7 @@ class TestCaiso:
         with example("caiso", app, [caiso.ORIGIN], tmp_path) as (api,):
             assert collect(api, datetime(2023, 6, 1, 15, tzinfo=UTC)).table.frame.height == 0
 
-    def test_too_many_requests_are_asked_again_and_then_told(self, tmp_path: Path) -> None:
+    def test_too_many_requests_are_retried_and_then_reported(self, tmp_path: Path) -> None:
         script = FaultScript()
         app = caiso.create_caiso_oasis(self.START, script, requests_allowed=0)
         with example("caiso", app, [caiso.ORIGIN], tmp_path) as (api,):
@@ -196,7 +196,7 @@ class TestPjm:
         assert starts == [[str(first)] for first in range(1, 76, 10)]
         assert {request.headers["ocp-apim-subscription-key"] for request in script.requests} == {KEY}
 
-    def test_a_wrong_key_and_a_wrong_range_are_told(self, tmp_path: Path) -> None:
+    def test_a_wrong_key_and_a_wrong_range_are_reported(self, tmp_path: Path) -> None:
         def other_range(entry: dict[str, Any]) -> None:
             if "params" in entry:
                 entry["params"]["datetime_beginning_ept"] = "Today"
@@ -312,7 +312,7 @@ class TestOpenMeteo:
         assert frame.height == 24
 
     @pytest.mark.parametrize("status", [400, 200])
-    def test_its_reason_is_told_whatever_the_status(self, tmp_path: Path, status: int) -> None:
+    def test_its_reason_is_reported_whatever_the_status(self, tmp_path: Path, status: int) -> None:
         def other_variable(entry: dict[str, Any]) -> None:
             if "params" in entry:
                 entry["params"]["hourly"] = "temprature"

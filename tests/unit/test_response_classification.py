@@ -61,7 +61,7 @@ ERRORS: list[tuple[dict[str, Any], str, int, bytes, str | None]] = [
 
 
 @pytest.mark.parametrize(("condition", "form", "status", "body", "words"), ERRORS)
-def test_an_error_is_known_by_its_place_and_told_in_the_providers_words(
+def test_an_error_is_recognised_and_its_message_is_found(
     condition: dict[str, Any], form: str, status: int, body: bytes, words: str | None
 ) -> None:
     entry = {"name": "a", "url": "https://example.com", "output_folder": "f", "csv_prefix": "p"}
@@ -91,7 +91,7 @@ def test_an_error_in_a_200_fails_at_once_with_the_providers_words(isone: IsoneSa
     assert len(isone.faults.requests) == 1
 
 
-def test_the_providers_words_are_told_beside_an_error_status(isone: IsoneSandbox) -> None:
+def test_the_providers_message_is_added_to_an_error_status(isone: IsoneSandbox) -> None:
     isone.faults.add("*", Fault(status=400, body=b"<Ack><text>Unexpected parameter</text></Ack>"))
     options = {"format": "xml", "error_when": {"at": ["Ack", "text"]}}
     said = failure_of(isone.api("x", "genfuelmix/current", **options))
@@ -99,7 +99,7 @@ def test_the_providers_words_are_told_beside_an_error_status(isone: IsoneSandbox
     assert said.endswith("Unexpected parameter")
 
 
-def test_words_that_repeat_a_secret_are_redacted(isone: IsoneSandbox) -> None:
+def test_a_message_that_repeats_a_secret_is_redacted(isone: IsoneSandbox) -> None:
     isone.faults.add("*", Fault(body=b'{"error": "the password sandbox-password-4711 is wrong"}'))
     said = failure_of(isone.api("x", "genfuelmix/current", error_when={"at": "error"}))
     assert said.endswith("the password *** is wrong")

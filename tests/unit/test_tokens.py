@@ -106,7 +106,7 @@ def failure_of(service: TokenService, auth: Any, **options: Any) -> str:
     return said
 
 
-def test_a_password_grant_is_posted_once_for_all_requests_beside_a_key(service: TokenService) -> None:
+def test_a_password_grant_is_posted_once_for_all_requests(service: TokenService) -> None:
     auth = [
         password_auth(service, params={"response_type": "id_token"}),
         {"kind": "header", "name": "X-Key", "value": {"env": "K"}},
@@ -201,7 +201,7 @@ def test_without_a_token_the_api_is_not_asked(service: TokenService, response: R
     assert len(service.grants) == 1
 
 
-def test_a_token_service_in_trouble_is_asked_again(service: TokenService) -> None:
+def test_requests_to_a_failing_token_service_are_retried(service: TokenService) -> None:
     def respond(token: str) -> Response:
         good = JSONResponse({"access_token": token, "expires_in": 60})
         return good if len(service.grants) == 3 else Response(status_code=503)
