@@ -1,4 +1,4 @@
-"""Middleware that puts scripted faults between an API of ours and its clients."""
+"""ASGI middleware that sends scripted faults instead of an app's responses."""
 
 from __future__ import annotations
 

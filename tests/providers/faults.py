@@ -1,4 +1,4 @@
-"""Faults that tests ask a sandbox API for, and what the API has seen."""
+"""Faults that tests script for a local API, and the requests that it received."""
 
 from __future__ import annotations
 

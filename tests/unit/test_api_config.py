@@ -1,4 +1,4 @@
-"""Configurations: what is accepted, and how everything wrong with one is told."""
+"""Configuration files: valid ones, problems, defaults, secrets and selection."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CANARY = "canary-4711"
 
 
 def problems_of(file: Path) -> dict[str, str]:
-    """JSON path → what is said about it."""
+    """The cause and suggestion of each problem, by JSON path."""
     with pytest.raises(ConfigError) as raised:
         load_config(file)
     assert all(problem.where == str(file) for problem in raised.value.problems)

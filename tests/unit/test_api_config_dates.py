@@ -42,7 +42,7 @@ def dates(**keys: Any) -> dict[str, Any]:
 
 
 def dated_by(text: str, unit: str) -> list[dict[str, Any]]:
-    """APIs of several zones that are told the unit by one text, in each place that it can stand in."""
+    """APIs in several time zones, with the same template in each key that may hold it."""
     places: list[dict[str, Any]] = [
         {"history_url": f"https://example.com/{text}"},
         {"url": f"https://example.com/{text}"},
@@ -93,14 +93,14 @@ def test_several_placeholders_together_may_distinguish_units(write_config: Write
     [
         ({"params": {"from": "{start}"}}, 1),
         ({"params": {"from": "{start}"}, "url": "https://example.com/{end}"}, 7),
-        # what is asked for dates is not the url
+        # past dates do not use the url
         ({"history_url": "https://example.com/{start}", "url": "https://example.com/{end}"}, 1),
         ({"history_url": "https://example.com/{start:%Y%m%d}/{last:%Y%m%d}"}, 7),
         ({"history_url": "https://example.com/{start}", "params": {"to": "{end_utc:%Y%m%dT%H%M}"}}, 7),
         ({"history_url": "https://example.com/{start}", "headers": {"X-To": "{last_utc}"}}, 7),
         # an end that several days have in common
         ({"history_url": "https://example.com/{start:%Y%m%d}/{end:%Y%m}"}, 1),
-        # it is never asked for dates
+        # past dates cannot be requested
         ({}, 1),
     ],
 )

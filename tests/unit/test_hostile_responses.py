@@ -224,7 +224,7 @@ def test_another_machines_redirect_to_this_one_is_followed_only_where_allowed(
     def as_service(connection: socket.socket, _ended: threading.Event) -> None:
         connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[{"a":1}]')
 
-    # the proxy stands for the way to another machine, which a test must not ask
+    # the proxy takes the place of another machine, to which tests send no requests
     with raw_server(as_service) as (inside, heard_inside), raw_server(as_proxy) as (proxy, heard):
         monkeypatch.setenv("HTTP_PROXY", proxy)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -306,7 +306,7 @@ def collect_whole(entry: dict[str, object]) -> CollectedTable:
 
 
 def asked_in_turn(apis: list[dict[str, object]], collector: HttpCollector, said: str) -> list[int]:
-    """How often each API was asked, all of which fail."""
+    """The number of requests to each API; all fail."""
     asked = []
     for api in apis:
         (collection,) = plan_collections([ApiConfig.model_validate(api)], "20240101_000000", NOW)

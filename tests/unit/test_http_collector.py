@@ -1,4 +1,4 @@
-"""Collecting over real HTTP: what is asked again, what is not, and where credentials go."""
+"""The collector over real HTTP: retries, limits, redirects and credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every data endpoint of ISO New England tabulates without loss, from nothing but its address."""
+"""Responses of every data endpoint of ISO New England are tabulated without loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans: what is asked of each API, with its placeholders filled in."""
+"""Plans: the requests of an API, with placeholders filled in."""
 
 from __future__ import annotations
 

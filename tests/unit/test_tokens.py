@@ -1,4 +1,4 @@
-"""Tokens over real HTTP: asked for once, kept, renewed once when refused, and never shown."""
+"""OAuth2 tokens over real HTTP: requested once, cached, renewed once when refused, and never shown."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tests.unit.test_backfill_plan import UNITS, ZONES
 
 
 def moments(window: Window) -> list[str]:
-    """What a window is, told so that two hours of one clock time differ, as comparing them does not."""
+    """A window as text with offsets: `==` ignores `fold`, so it equates the hours that occur twice."""
     return [moment.isoformat() for moment in (window.start, window.end, window.last)]
 
 
