@@ -100,14 +100,14 @@ def test_responses_of_every_described_type_keep_all_their_values() -> None:
     # the service names one type that it does not describe
     assert [schema for schema in SCHEMAS if response_type(schema) is None] == ["SeasonalPeakHoursData"]
     offenders = {}
-    for schema, *shape in itertools.product(SCHEMAS, (1, 3), (True, False), (True, False)):
-        items, with_optional, as_list = shape
+    shapes = itertools.product(SCHEMAS, (1, 3), (True, False), (True, False))
+    for schema, items, with_optional, as_list in shapes:
         if kind := response_type(schema):
             document = built(kind, Values(), items=items, with_optional=with_optional, as_list=as_list)
             # where every field is optional, a record may be empty
             missing = lost(document, at_least_rows=1 if any(leaves(document)) else 0)
             if missing:
-                offenders[schema, *shape] = missing
+                offenders[schema, items, with_optional, as_list] = missing
     assert offenders == {}
 
 
