@@ -1,4 +1,7 @@
-"""DESCRIBE: what to collect, with which secrets, where to."""
+"""DESCRIBE: the configuration: its models, validation, secrets, settings and selection of APIs.
+
+README.md in this folder documents all keys.
+"""
 
 from flows.api_config.auth import (
     Auth,
@@ -25,7 +28,7 @@ from flows.api_config.paging import (
 )
 from flows.api_config.problems import ConfigError, Problem, nearest_word
 from flows.api_config.redaction import keep_out_of_logs, redacted
-from flows.api_config.response_conditions import ReplyCondition
+from flows.api_config.response_conditions import ResponseCondition
 from flows.api_config.secrets import ResolvedSecrets, resolve_secrets
 from flows.api_config.selection import check_configuration, choose_apis, select_apis
 from flows.api_config.settings import (
@@ -63,8 +66,8 @@ __all__ = [
     "Placeholder",
     "Problem",
     "QueryAuth",
-    "ReplyCondition",
     "ResolvedSecrets",
+    "ResponseCondition",
     "SecretReference",
     "Settings",
     "TokenAuth",

@@ -1,4 +1,4 @@
-"""How an API lets us in: the auth kinds of the configuration, with secrets by reference only."""
+"""The auth kinds of the configuration. Secrets are references, never literals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from flows.api_config.field_types import HEADER_NAME_PATTERN, ParameterName, ref
 
 
 class SecretReference(BaseModel):
-    """Where a secret is kept: an environment variable or a stored `ApiCredentials` block."""
+    """A reference to a secret: an environment variable or a stored `ApiCredentials` block."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -30,7 +30,7 @@ class SecretReference(BaseModel):
     @model_validator(mode="after")
     def _exactly_one_place(self) -> SecretReference:
         if (self.env is None) == (self.block is None):
-            raise PydanticCustomError("secret_place", 'name one place: {"env": …} or {"block": …}')
+            raise PydanticCustomError("secret_place", 'needs either {"env": …} or {"block": …}')
         return self
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ def _refuse_literal(value: Any) -> Any:
     if not isinstance(value, dict | SecretReference):
         raise PydanticCustomError(
             "literal_secret",
-            'a secret must be named, not written here: use {"env": "NAME"} or {"block": "document-name"}',
+            'a secret must be a reference, not a literal: use {"env": "NAME"} or {"block": "document-name"}',
         )
     return value
 
@@ -55,7 +55,7 @@ class _Auth(BaseModel):
 
 
 class NoAuth(_Auth):
-    """Nothing is sent."""
+    """No authentication."""
 
     kind: Literal["none"]
 
@@ -77,7 +77,7 @@ class HeaderAuth(_Auth):
 
 
 class QueryAuth(_Auth):
-    """A key in the query string, e.g. `api_key`; it is left out of every URL we show or store."""
+    """A key in the query string, e.g. `api_key`; it is left out of URLs that are shown or stored."""
 
     kind: Literal["query"]
     name: Annotated[str, StringConstraints(min_length=1)]
@@ -92,13 +92,13 @@ class BearerAuth(_Auth):
 
 
 class _TokenAuth(_Auth):
-    """A bearer token that is asked for at `token_url`, kept until it expires and then renewed.
+    """A bearer token that is requested from `token_url` and renewed when it expires.
 
     Attributes:
-        token_url: Where to post the grant.
-        scope: As the service names it.
+        token_url: The URL to which the grant is posted.
+        scope: The scope of the grant.
         params: Further form fields of the grant, e.g. `{"response_type": "id_token"}`.
-        token_field: The field of the reply that holds the token.
+        token_field: The field of the response that holds the token.
     """
 
     token_url: PlainText
@@ -108,7 +108,7 @@ class _TokenAuth(_Auth):
 
 
 class OAuth2PasswordAuth(_TokenAuth):
-    """OAuth2, grant `password` (ROPC): user name and password for a token."""
+    """OAuth2 grant `password` (ROPC)."""
 
     kind: Literal["oauth2_password"]
     username: Secret
@@ -117,7 +117,7 @@ class OAuth2PasswordAuth(_TokenAuth):
 
 
 class OAuth2ClientCredentialsAuth(_TokenAuth):
-    """OAuth2, grant `client_credentials`: a client's id and secret for a token."""
+    """OAuth2 grant `client_credentials`."""
 
     kind: Literal["oauth2_client_credentials"]
     client_id: PlainText
@@ -147,7 +147,7 @@ ISONE_DEFAULT_AUTH = BasicAuth(
 
 
 def secret_references(auth: Auth) -> Iterator[tuple[str, SecretReference]]:
-    """The secrets of one auth entry as (field name, reference), e.g. `("password", …)`."""
+    """The secret references of one auth entry as (field name, reference), e.g. `("password", …)`."""
     for field in type(auth).model_fields:
         value = getattr(auth, field)
         if isinstance(value, SecretReference):

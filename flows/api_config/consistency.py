@@ -1,9 +1,9 @@
-"""Keys of one API that do not go together, each found on its own being valid."""
+"""Checks the keys of one API against each other; each key is already valid by itself."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from pydantic_core import PydanticCustomError
@@ -14,15 +14,15 @@ from flows.api_config.models import ApiConfig
 from flows.api_config.paging import PagePagination
 from flows.api_config.problems import nearest_word
 from flows.api_config.templates import WINDOW_PLACEHOLDERS, placeholders
-from flows.api_config.window_requests import are_asked_for_alike, is_asked_for_dates
+from flows.api_config.window_requests import has_identical_requests, is_asked_for_dates
 
 MAX_REQUESTS_PER_WINDOW = 10_000
 
 Inconsistency = tuple[str, str, str]
-"""Where, below the API (`.dates`), what is wrong, and what to do."""
+"""The JSON path below the API (`.dates`), the cause, and advice or ""."""
 
 _TREE_FORMATS = {"json", "xml", "zip"}
-# keys by the formats that have a use for them
+# the formats that a key applies to
 _FORMATS = {
     "skip_rows": {"csv", "zip"},
     "records": _TREE_FORMATS,
@@ -39,41 +39,24 @@ _FORMATS_OF_UNITS = {
 }
 
 
-def inconsistencies(api: ApiConfig, at_fault: Collection[str] = ()) -> Iterator[Inconsistency]:
-    """Everything about one API that no single key shows to be wrong.
-
-    Args:
-        api: The API.
-        at_fault: Keys that it has not as they were meant; nothing is said that depends on them.
-    """
-    templates = {"url", "history_url", "params", "headers", "dates", "values"}
-    layout = {*_FORMATS, "format", "explode"}
-    checks = (
-        (_layout, layout),
-        (_templates, templates),
-        (_history, templates),
-        (_windows, templates),
-        (_headers, {"headers"}),
-        (_pagination, {"pagination", "format", "params"}),
-        (_token_urls, {"auth", "allow_insecure"}),
-    )
-    for check, keys in checks:
-        if keys.isdisjoint(at_fault):
-            yield from check(api)
+def inconsistencies(api: ApiConfig) -> Iterator[Inconsistency]:
+    """Every problem of an API that concerns several of its keys."""
+    for check in (_layout, _templates, _history, _windows, _headers, _pagination, _token_urls):
+        yield from check(api)
 
 
 def _layout(api: ApiConfig) -> Iterator[Inconsistency]:
     for key, formats in _FORMATS.items():
         if getattr(api, key) and api.format not in formats:
-            yield f".{key}", f'has no meaning with "format": "{api.format}"', ""
+            yield f".{key}", f'is not valid with "format": "{api.format}"', ""
     if (api.columns_from is None) != (api.rows_from is None):
         given, missing = ("columns_from", "rows_from") if api.columns_from else ("rows_from", "columns_from")
-        yield f".{given}", f"needs {missing} beside it", ""
+        yield f".{given}", f"needs {missing}", ""
     layouts = [key for key in ("records", "rows_from", "columnar") if getattr(api, key)]
     if len(layouts) > 1:
-        yield f".{layouts[1]}", f"cannot stand beside {layouts[0]}: each says where the rows are", ""
+        yield f".{layouts[1]}", f"cannot be combined with {layouts[0]}: each says where the rows are", ""
     if api.explode and (api.rows_from or api.columnar):
-        yield ".explode", f"cannot stand beside {layouts[-1]}, whose rows are flat", ""
+        yield ".explode", f"cannot be combined with {layouts[-1]}, whose rows are flat", ""
 
 
 def _templates(api: ApiConfig) -> Iterator[Inconsistency]:
@@ -86,17 +69,17 @@ def _templates(api: ApiConfig) -> Iterator[Inconsistency]:
             if placeholder.name not in WINDOW_PLACEHOLDERS:
                 known = (*WINDOW_PLACEHOLDERS, *api.values)
                 nearest = nearest_word(placeholder.name, known)
-                advice = f"did you mean '{nearest}'?" if nearest else 'give its values under "values"'
+                advice = f"did you mean '{nearest}'?" if nearest else 'list its values under "values"'
                 yield where, f"holds the unknown placeholder {{{placeholder.name}}}", advice
             elif api.dates is None:
-                yield where, f'holds {{{placeholder.name}}} but there are no "dates"', "say unit and timezone"
+                yield where, f'holds {{{placeholder.name}}} but there is no "dates"', "give unit and timezone"
     for name in api.values:
         if name in WINDOW_PLACEHOLDERS:
-            yield f".values.{name}", f"{name} is a moment of the window: give the values another name", ""
+            yield f".values.{name}", f"{name} is a placeholder of the window: use another name", ""
         elif name not in used:
             yield f".values.{name}", f"is not used: no url, parameter or header holds {{{name}}}", ""
     if math.prod(len(values) for values in api.values.values()) > MAX_REQUESTS_PER_WINDOW:
-        yield ".values", f"make more than {MAX_REQUESTS_PER_WINDOW:,} requests, each with each", ""
+        yield ".values", f"have more than {MAX_REQUESTS_PER_WINDOW:,} combinations", ""
 
 
 def _texts(api: ApiConfig) -> Iterator[tuple[str, str]]:
@@ -113,29 +96,29 @@ def _headers(api: ApiConfig) -> Iterator[Inconsistency]:
     for name in api.headers:
         other = first.setdefault(name.casefold(), name)
         if other != name:
-            yield f".headers.{name}", f"is the header {other} again, whose case does not matter", ""
+            yield f".headers.{name}", f"is the same header as {other}: case is ignored", ""
 
 
 def _history(api: ApiConfig) -> Iterator[Inconsistency]:
     if api.history_url is None:
         return
     if api.dates is None:
-        yield ".history_url", 'needs "dates" beside it', "say unit and timezone"
+        yield ".history_url", 'needs "dates"', "give unit and timezone"
     elif not any(part.name in WINDOW_PLACEHOLDERS for part in placeholders(api.history_url)):
-        yield ".history_url", "holds no {start}: it would ask for the same data whatever the dates", ""
+        yield ".history_url", "holds no {start}, so that all dates would have the same request", ""
     one, other = urlsplit(api.url), urlsplit(api.history_url)
     if (one.scheme, one.netloc) != (other.scheme, other.netloc):
-        yield ".history_url", "is on another host than url", "make it an API of its own"
+        yield ".history_url", "is on another host than url", "configure it as an API of its own"
 
 
 def _windows(api: ApiConfig) -> Iterator[Inconsistency]:
     if api.dates is None or not is_asked_for_dates(api):
         return
     unit = api.dates.unit
-    if are_asked_for_alike(api, api.dates):
-        cause = f"is {unit}, but one {unit} is asked for like the next: one reply would be stored for both"
-        longer = "" if unit == "year" else ", or name a longer unit"
-        advice = f"let placeholders tell the {unit}, e.g. {_FORMATS_OF_UNITS[unit]}{longer}"
+    if has_identical_requests(api, api.dates):
+        cause = f"is {unit}, but the requests for consecutive {unit}s are identical"
+        longer = "" if unit == "year" else ", or a longer unit"
+        advice = f"use placeholders that contain the {unit}, e.g. {_FORMATS_OF_UNITS[unit]}{longer}"
         yield ".dates.unit", cause, advice
 
 
@@ -144,15 +127,15 @@ def _pagination(api: ApiConfig) -> Iterator[Inconsistency]:
     if pagination is None:
         return
     if api.format == "zip":
-        yield ".pagination", 'has no meaning with "format": "zip"', ""
+        yield ".pagination", 'is not valid with "format": "zip"', ""
     for key in pagination.model_fields_set & {"total", "total_pages", "cursor", "link"}:
         if api.format == "csv":
-            yield f".pagination.{key}", 'has no meaning with "format": "csv", which has no such places', ""
+            yield f".pagination.{key}", 'is not valid with "format": "csv", which has no paths', ""
     if isinstance(pagination, PagePagination) and pagination.size_param and pagination.size is None:
-        yield ".pagination.size_param", "needs size beside it", ""
+        yield ".pagination.size_param", "needs size", ""
     for name in pagination.own_params:
         if name in api.params:
-            yield f".params.{name}", "is set by the pagination: leave it out here", ""
+            yield f".params.{name}", "is set by pagination: remove it here", ""
 
 
 def _token_urls(api: ApiConfig) -> Iterator[Inconsistency]:

@@ -1,4 +1,4 @@
-"""What is to be done about each kind of finding in an API's data: the key `checks`."""
+"""The key `checks`: the severity of each data check's findings."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ CheckSeverity = Literal["off", "warn", "fail"]
 
 
 class DataChecks(BaseModel):
-    """How serious each finding is: `fail` fails the API, though its data is stored; `off` keeps quiet."""
+    """The severity of each check: `warn` reports findings, `fail` also fails the API, `off` disables it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     duplicate_keys: CheckSeverity = "warn"
-    """Rows that agree in all of key_columns."""
+    """Rows with equal values in all key_columns, and key_columns that are missing."""
     missing_hours: CheckSeverity = "warn"
-    """Hours without a row, by the calendar of the zone: a day has 23 or 25 when the clocks change."""
+    """Hours without a row; a day has 23 or 25 hours when the clocks change."""
     columns: CheckSeverity = "warn"
-    """Columns that are new or gone since the last stored object."""
+    """Columns that were added or removed since the last stored object."""
     types: CheckSeverity = "warn"
-    """Columns that held numbers in the last stored object and hold text now, or the like."""
+    """Columns whose type changed since the last stored object, e.g. from numbers to text."""
     row_count: CheckSeverity = "warn"
-    """Fewer than half, or more than twice, the rows of the last stored object."""
+    """Fewer than half or more than twice the rows of the last stored object."""
 
     @property
     def compares(self) -> bool:
-        """Whether the last stored object has to be looked at."""
+        """Whether any check needs the last stored object."""
         return {self.columns, self.types, self.row_count} != {"off"}
 
 
 def _one_for_all(value: object) -> object:
-    """`"checks": "fail"` says it for all of them."""
+    """Expand `"checks": "fail"` to all checks."""
     if isinstance(value, str) and value in get_args(CheckSeverity):
         return dict.fromkeys(DataChecks.model_fields, value)
     return value

@@ -1,4 +1,4 @@
-"""The kinds of text that configuration keys hold, each with what it refuses."""
+"""Types of configuration values, with their validation."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pydantic_core import PydanticCustomError
 from flows.api_config.templates import TemplateError, parse_template
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# RFC 9110 tokens: anything else in a header's name could smuggle in another header
+# RFC 9110 tokens: other characters could inject a header
 HEADER_NAME_PATTERN = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
-# names of headers and parameters under which services take keys; letters only, lower case
+# names of headers and parameters that carry secrets; letters only, lower case
 _SECRET_NAMES = {
     "authorization", "proxyauthorization", "cookie", "apikey", "xapikey", "accesstoken", "token", "authtoken",
     "securitytoken", "subscriptionkey", "ocpapimsubscriptionkey", "password", "secret", "clientsecret",
 }  # fmt: skip
-# S3 servers that keep objects as files refuse a longer part of a key
+# S3 servers that store objects as files refuse longer parts of a key
 _MAX_KEY_PART_BYTES = 200
 
 
@@ -68,26 +68,28 @@ def _check_folder(value: str) -> str:
 
 def _check_prefix(value: str) -> str:
     if "/" in value or "\\" in value:
-        raise PydanticCustomError("prefix_separator", "holds a / or \\: that belongs into output_folder")
+        raise PydanticCustomError("prefix_separator", "holds a / or \\: folders belong in output_folder")
     _check_key_part(value)
     return value
 
 
 def _refuse_secret_name(name: str) -> str:
     if re.sub(r"[^a-z]", "", name.casefold()) in _SECRET_NAMES:
-        raise PydanticCustomError("secret_name", "carries a secret: say so in auth, by reference")
+        raise PydanticCustomError(
+            "secret_name", "carries a secret: use auth, which takes secrets by reference"
+        )
     return name
 
 
 def as_sent(value: Any) -> Any:
-    """Numbers and true/false as the text that is sent for them."""
+    """A number or boolean as the text that is sent for it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else value
 
 
 def one_or_many(value: Any) -> Any:
-    """A list of one, where a key that takes a list is given a single item."""
+    """A list of one item, where a key that takes a list is given a single item."""
     return value if isinstance(value, list) else [value]
 
 
@@ -98,7 +100,7 @@ ParameterName = Annotated[str, AfterValidator(_refuse_secret_name)]
 HeaderName = Annotated[ParameterName, Field(pattern=HEADER_NAME_PATTERN)]
 Folder = Annotated[Text, AfterValidator(_check_folder)]
 Prefix = Annotated[Text, AfterValidator(_check_prefix)]
-# keys down to a place in a document; a key may hold spaces, dots, "@" and "$"
+# the keys from the top of a document to a value; a key may hold spaces, dots, "@" and "$"
 Path = Annotated[
     list[str], Field(min_length=1), BeforeValidator(one_or_many, json_schema_input_type=str | list[str])
 ]
@@ -115,14 +117,14 @@ def is_loopback(host: str) -> bool:
 
 
 def check_url(url: str, *, allow_insecure: bool) -> str:
-    """Refuse what is no http(s) address, holds a secret, or would be sent in plain text.
+    """Refuse a URL that is not http(s), holds a secret, or would be sent in plain text.
 
     Args:
-        url: An address or a template of one; placeholders stand behind the host.
-        allow_insecure: Whether plain http may go to other machines.
+        url: A URL or a template of one, whose placeholders come after the host.
+        allow_insecure: Whether plain http to other machines is allowed.
 
     Raises:
-        PydanticCustomError: With what is wrong.
+        PydanticCustomError: If it is refused.
     """
     try:
         parts = urlsplit(url)
@@ -143,5 +145,5 @@ def check_url(url: str, *, allow_insecure: bool) -> str:
     if parts.fragment:
         raise PydanticCustomError("url_fragment", "holds a # part, which is never sent")
     if parts.scheme == "http" and not is_loopback(host) and not allow_insecure:
-        raise PydanticCustomError("insecure_url", 'is plain http: use https, or say "allow_insecure": true')
+        raise PydanticCustomError("insecure_url", 'is plain http: use https, or set "allow_insecure": true')
     return url

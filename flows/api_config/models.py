@@ -1,12 +1,21 @@
-"""The models of `api_config.json`: what one API is and how it is to be collected."""
+"""The models of `api_config.json`: an API and how it is collected."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
@@ -28,7 +37,7 @@ from flows.api_config.field_types import (
 )
 from flows.api_config.paging import Pagination
 from flows.api_config.problems import nearest_word
-from flows.api_config.response_conditions import ReplyConditions
+from flows.api_config.response_conditions import ResponseConditions
 from flows.api_config.templates import NAME_PATTERN
 
 Unit = Literal["hour", "day", "month", "year"]
@@ -54,22 +63,35 @@ def _refuse_repeats(values: list[str]) -> list[str]:
 
 
 class Dates(BaseModel):
-    """The windows of time an API is asked for, in the zone its data lives in."""
+    """The windows of an API: their unit and time zone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     unit: Unit = "day"
-    """What windows are made of."""
+    """The length of a window."""
     timezone: Annotated[str, AfterValidator(_check_timezone)] = "America/New_York"
-    """Where units begin: a day there may have 23 or 25 hours twice a year. UTC has no such days."""
+    """The time zone whose calendar the units follow; with DST, a day may have 23 or 25 hours."""
     max_window: int = Field(default=1, ge=1, le=10_000)
-    """How many units one request may ask for."""
+    """The most units that one request of a backfill may ask for."""
     settled_after_days: int = Field(default=0, ge=0, le=3660)
-    """How long after its end a unit's data may still change: what was stored before is collected again."""
+    """Days after its end for which a unit's data may change: objects stored earlier are collected again."""
+
+    @model_validator(mode="after")
+    def _hours_are_whole(self) -> Dates:
+        zone = ZoneInfo(self.timezone)
+        offsets = [zone.utcoffset(datetime(2024, month, 1)) or timedelta() for month in (1, 7)]  # noqa: DTZ001 - local
+        if self.unit == "hour" and (offsets[0] - offsets[1]) % timedelta(hours=1):
+            raise PydanticCustomError(
+                "hours_of_zone",
+                'the unit "hour" is not supported in {zone}, whose clock does not change by a whole hour: '
+                'use the unit "day", or the time zone UTC',
+                {"zone": self.timezone},
+            )
+        return self
 
 
 PlaceholderName = Annotated[str, Field(pattern=NAME_PATTERN)]
-# what to fill in for a placeholder; control characters would break a URL or a header
+# values of a placeholder; a control character would break a URL or a header
 EnumeratedValues = Annotated[
     list[Annotated[Scalar, AfterValidator(refuse_control_characters), Field(min_length=1)]],
     Field(min_length=1, max_length=10_000),
@@ -78,14 +100,14 @@ EnumeratedValues = Annotated[
 
 
 class CommonOptions(BaseModel):
-    """The optional keys, valid under one API and under the top-level `defaults`."""
+    """The optional keys, valid in an API and in the top-level `defaults`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     allow_insecure: bool = False
-    """Allow plain http:// to other machines."""
+    """Whether plain http:// to other machines is allowed."""
     allow_local_redirects: bool = False
-    """Follow redirects from other machines to this one or to link-local addresses."""
+    """Whether redirects from other machines to this one or to link-local addresses are followed."""
     auth: (
         Annotated[
             list[Auth],
@@ -94,74 +116,74 @@ class CommonOptions(BaseModel):
         ]
         | None
     ) = None
-    """How the API lets us in: one kind, or a list of them. Secrets are references, never literals."""
+    """How requests are authenticated: one auth entry or a list. Secrets are references, never literals."""
     headers: dict[HeaderName, SentText] = Field(default_factory=dict)
-    """Sent with each request; values may hold placeholders."""
+    """Headers of each request; values may hold placeholders."""
     params: dict[ParameterName, SentText] = Field(default_factory=dict)
     """Query parameters of each request; values may hold placeholders."""
     format: Format = "json"
-    """What the API answers in; zip is an archive of csv or xml."""
+    """The format of responses; zip is an archive of csv, xml or json files."""
     skip_rows: int = Field(default=0, ge=0)
     """Lines of a CSV before its header."""
     records: Path | None = None
-    """Keys down to the records. Default: through objects of a single key, to a list or an object."""
+    """Path to the records. Default: through objects of a single key, to a list or an object."""
     columns_from: Path | None = None
-    """Columnar JSON as a header and rows: keys down to the names of the columns; see rows_from."""
+    """JSON with a header and rows: path to the column names. Needs rows_from."""
     rows_from: Path | None = None
-    """Columnar JSON as a header and rows: keys down to the list of rows, each a list."""
+    """JSON with a header and rows: path to the rows, a list of lists. Needs columns_from."""
     columnar: Path | None = None
-    """Columnar JSON as one object of equally long lists: keys down to it."""
+    """Columnar JSON: path to an object of equally long lists."""
     explode: list[Path] | None = None
-    """Nested lists to turn into rows, each by its keys from the record; [] for none."""
+    """Nested lists whose items become rows: their paths from the record; [] for none."""
     pagination: Pagination | None = None
-    """How the API hands out its data page by page."""
+    """How further pages are requested."""
     dates: Dates | None = None
-    """The windows of time that {start} and {end} stand for."""
+    """The windows that {start} and {end} refer to."""
     values: dict[PlaceholderName, EnumeratedValues] = Field(default_factory=dict)
-    """What to put for placeholders of your own, e.g. {"location": [4001, 4002]} for {location}."""
+    """Values of your own placeholders, e.g. {"location": [4001, 4002]} for {location}."""
     key_columns: Annotated[list[Text], Field(min_length=1), AfterValidator(_refuse_repeats)] | None = None
     """The columns that together identify a row."""
     checks: DataCheckSeverities = DataChecks()
-    """How serious findings in the data are: one word for all, or one for each."""
-    error_when: ReplyConditions = Field(default_factory=list)
-    """Replies that are errors whatever their status says, and where the provider says why."""
-    empty_when: ReplyConditions = Field(default_factory=list)
-    """Replies that mean "no data", whatever their status says."""
+    """The severity of the findings of data checks: one for all, or one for each check."""
+    error_when: ResponseConditions = Field(default_factory=list)
+    """Conditions under which a response is an error, whatever its status, and where its message is."""
+    empty_when: ResponseConditions = Field(default_factory=list)
+    """Conditions under which a response holds no data, whatever its status."""
     timeout_seconds: float = Field(default=30, gt=0, le=3600)
-    """For one attempt as a whole, from connecting to the last byte."""
+    """The timeout of one attempt, from connecting to the last byte."""
     deadline_seconds: float = Field(default=900, gt=0, le=86_400)
-    """For all of an API's pages and attempts together, from the first request on; waits for others aside."""
+    """The deadline of all pages and attempts together, from the first request; waits for other APIs aside."""
     max_attempts: int = Field(default=4, ge=1, le=20)
-    """How often one request is tried in a run."""
+    """The most attempts at one request in a run."""
     requests_per_second: float | None = Field(default=None, gt=0)
-    """For the host; the strictest of its APIs counts. Default: no limit."""
+    """Request rate for the host; the lowest among its APIs applies. Default: no limit."""
     max_concurrency: int | None = Field(default=None, ge=1)
-    """Requests under way at once, for the host; the strictest of its APIs counts. Default: 8."""
+    """Requests to the host at the same time; the lowest among its APIs applies. Default: 8."""
     max_response_mb: float = Field(default=512, gt=0)
-    """The largest reply taken, decompressed, in MB of 1,000,000 bytes."""
+    """The largest accepted response, decompressed, in MB of 1,000,000 bytes."""
     verify_tls: bool = True
-    """Whether the server's certificate must be trusted."""
+    """Whether the server's certificate is verified."""
     outputs: Annotated[list[OutputFormat], Field(min_length=1), AfterValidator(_refuse_repeats)] = Field(
         default=["csv"]
     )
-    """What to store; raw is the reply as it came."""
+    """The formats to store; raw is the response as it was received."""
     enabled: bool = True
-    """False leaves the API out unless it is named."""
+    """False leaves the API out of runs that do not name it."""
 
 
 class ApiConfig(CommonOptions):
     """One API to collect."""
 
     name: Text
-    """What people call it; unique, case ignored."""
+    """The unique name of the API; case is ignored."""
     url: Text
-    """https://…, maybe with placeholders; plain http:// only to this machine or with allow_insecure."""
+    """https://…, may hold placeholders; plain http:// only to this machine or with allow_insecure."""
     history_url: Text | None = None
-    """What to ask instead of url when dates are asked for."""
+    """The URL of past dates, if it differs from url."""
     output_folder: Folder
-    """Folder in the bucket, e.g. iso_ne_fuel_mix."""
+    """The folder in the bucket, e.g. iso_ne_fuel_mix."""
     csv_prefix: Prefix
-    """Start of each object's name, e.g. fuel_mix."""
+    """The start of each object's name, e.g. fuel_mix."""
 
     @field_validator("url", "history_url")
     @classmethod
@@ -173,7 +195,7 @@ class ApiConfig(CommonOptions):
 
     @property
     def auth_entries(self) -> tuple[Auth, ...]:
-        """The auth to use: what is configured, or the default for the API's host."""
+        """The configured auth entries, or the default of the API's host."""
         if self.auth is not None:
             return tuple(self.auth)
         return (ISONE_DEFAULT_AUTH,) if urlsplit(self.url).hostname == ISONE_HOST else ()

@@ -1,4 +1,4 @@
-"""How an API hands out its data page by page."""
+"""The key `pagination`: how further pages are requested."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ class _Pagination(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     max_pages: int = Field(default=DEFAULT_MAX_PAGES, ge=1)
-    """More pages than this are a failure, never cut short in silence."""
+    """The most pages; an API with more of them fails, rather than losing data."""
 
     @property
     def own_params(self) -> tuple[str, ...]:
-        """The names of the query parameters that paging sets."""
+        """The query parameters that paging sets."""
         return ()
 
 
 class OffsetPagination(_Pagination):
-    """Rows are counted: `offset=0&length=5000`, then `offset=5000`, until `total` or a short page."""
+    """By row number: `offset=0&length=5000`, then `offset=5000`, until `total` or a page that is not full."""
 
     kind: Literal["offset"]
     offset_param: ParameterName = "offset"
     limit_param: ParameterName = "length"
     limit: int = Field(default=5000, ge=1)
     start: int = Field(default=0, ge=0)
-    """The first row's number: 0, or 1 where the service counts from one."""
+    """The number of the first row: 0 or 1."""
     total: Path | None = None
-    """Where a page tells how many rows there are in all."""
+    """Path to the total number of rows."""
 
     @property
     def own_params(self) -> tuple[str, ...]:
-        """The names of the query parameters that paging sets."""
+        """The query parameters that paging sets."""
         return (self.offset_param, self.limit_param)
 
 
 class PagePagination(_Pagination):
-    """Pages are counted: `page=1`, then `page=2`, until `total_pages` or a short or empty page."""
+    """By page number: `page=1`, then `page=2`, until `total_pages` or a page that is not full."""
 
     kind: Literal["page"]
     page_param: ParameterName = "page"
     start: int = Field(default=1, ge=0)
     size_param: ParameterName | None = None
-    """Sent with size, where the service lets the size of its pages be chosen."""
+    """The parameter for the page size, if the service has one; needs size."""
     size: int | None = Field(default=None, ge=1)
-    """The rows of a full page; a shorter one is the last."""
+    """The rows of a full page; a page with fewer is the last. Without it, an empty page is the last."""
     total_pages: Path | None = None
-    """Where a page tells how many pages there are."""
+    """Path to the number of pages."""
 
     @property
     def own_params(self) -> tuple[str, ...]:
-        """The names of the query parameters that paging sets."""
+        """The query parameters that paging sets."""
         return (self.page_param, self.size_param) if self.size_param else (self.page_param,)
 
 
 class CursorPagination(_Pagination):
-    """Each page tells, at `cursor`, what to send for the next; nothing there ends it."""
+    """By cursor: each page holds, at `cursor`, the value to send for the next page; the last has none."""
 
     kind: Literal["cursor"]
     cursor_param: ParameterName = "cursor"
@@ -69,12 +69,12 @@ class CursorPagination(_Pagination):
 
     @property
     def own_params(self) -> tuple[str, ...]:
-        """The names of the query parameters that paging sets."""
+        """The query parameters that paging sets."""
         return (self.cursor_param,)
 
 
 class NextLinkPagination(_Pagination):
-    """Each page tells the next one's address, at `link` or else in the HTTP Link header."""
+    """By link: each page holds the next page's URL, at `link` or else in the HTTP Link header."""
 
     kind: Literal["next_link"]
     link: Path | None = None

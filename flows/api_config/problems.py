@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, said so that the reader can mend it."""
+"""Problems of a configuration: where, what, and how to fix it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with the configuration or with what was asked of it.
+    """One problem of the configuration or of an argument.
 
     Attributes:
-        where: The file, environment variable or command the problem stands in.
-        path: JSON path inside that file (`$.apis[0].url`), or "" where there is none.
-        cause: What is wrong; never the value of a secret.
+        where: The file, environment variable or argument.
+        path: The JSON path in the file (`$.apis[0].url`), or "".
+        cause: What is wrong, without the values of secrets.
         suggestion: The nearest valid word or what to do, or "".
     """
 
@@ -30,7 +30,11 @@ class Problem:
 
 
 class ConfigError(ValueError):
-    """The configuration, or a choice made from it, cannot be used; holds every problem found."""
+    """The configuration, or a selection from it, is not valid.
+
+    Attributes:
+        problems: Every problem found.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -41,7 +45,7 @@ class ConfigError(ValueError):
 
 
 def nearest_word(word: str, valid_words: Iterable[str]) -> str:
-    """The valid word that `word` most likely stands for, ignoring case, or ""."""
+    """The valid word most similar to `word`, ignoring case, or ""."""
     by_folded = {valid.casefold(): valid for valid in valid_words}
     close = difflib.get_close_matches(word.strip().casefold(), by_folded, n=1, cutoff=0.5)
     return by_folded[close[0]] if close else ""

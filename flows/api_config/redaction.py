@@ -1,4 +1,7 @@
-"""Hiding secrets in text that is shown, logged or kept, however they are written there."""
+"""Redaction of secrets in text that is shown, logged or stored.
+
+Redact a text before it is cut: the first half of a secret is not recognised.
+"""
 
 from __future__ import annotations
 
@@ -6,121 +9,69 @@ import base64
 import html
 import logging
 import re
-import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
-_HIDDEN = "***"
-# texts are cut for the reader, and this stands where they are
-_CUT = "…"
-# fewer letters before a cut give nothing away, and stand before many
-_MIN_CUT_LETTERS = 4
-# of an escape of one letter as much as stands before a cut; rather too much than too little
-_CUT_ESCAPE = re.compile(r"[%\\&]\S{0,80}|\S{1,6}")
-
-_Letters = tuple[re.Pattern[str], ...]
+_REDACTED = "***"
 
 
 def redacted(text: str, secrets: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> str:
-    """`text` without these secrets.
-
-    They are found as they are, escaped as in URLs, JSON, HTML or Python, in base64, in any case of
-    their letters, and cut short by an ellipsis.
+    """`text` with these secrets replaced by `***`, in any case and however each character is escaped.
 
     Args:
         text: What is to be shown.
-        secrets: What must not be.
-        pairs: User names and passwords that are sent as one.
+        secrets: What must not be shown, also when encoded in base64.
+        pairs: User names and passwords, which HTTP Basic sends as one text in base64.
     """
-    # an empty secret would be found everywhere
-    hidden = frozenset(filter(None, secrets))
-    together = frozenset(f"{username}:{password}" for username, password in pairs)
-    if not hidden | together:
-        return text
-    whole, letters = _patterns(hidden | together)
-    text = whole.sub(_HIDDEN, text)
-    return _without_beginnings(text, letters) if _CUT in text else text
+    # an empty secret would match everywhere
+    hidden = frozenset({*filter(None, secrets), *(f"{username}:{password}" for username, password in pairs)})
+    return _pattern(hidden).sub(_REDACTED, text) if hidden else text
 
 
 def keep_out_of_logs(*loggers: str) -> None:
-    """Let these loggers of libraries, and those below them, say no more than warnings.
-
-    Below that they write headers and whole addresses, with the keys in them.
-    """
+    """Raise these loggers to WARNING: below it they log headers and whole URLs, keys included."""
     for name in loggers:
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.level, logging.WARNING))
 
 
 @lru_cache(maxsize=16)
-def _patterns(secrets: frozenset[str]) -> tuple[re.Pattern[str], tuple[_Letters, ...]]:
-    """What finds any of the secrets whole, and what finds each letter of each."""
-    # and as those read them who take headers for Latin-1
-    read = secrets | {secret.encode("utf-8", "surrogatepass").decode("latin-1") for secret in secrets}
-    written = {form for secret in read for form in (secret, *_in_base64(secret))}
-    # whitespace is folded where bodies are shown
-    written |= {" ".join(form.split()) for form in written} - {""}
-    # the longest first, so that no part of it is left
-    sources = [[_letter(letter) for letter in form] for form in sorted(written, key=len, reverse=True)]
-    whole = re.compile("|".join("".join(source) for source in sources), re.IGNORECASE)
-    letters = tuple(tuple(re.compile(each, re.IGNORECASE) for each in source) for source in sources)
-    return whole, letters
-
-
-def _in_base64(secret: str) -> tuple[str, ...]:
-    encoded = secret.encode("utf-8", "surrogatepass")
-    # the padding gives nothing away
-    return tuple(
-        encode(encoded).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)
-    )
+def _pattern(secrets: frozenset[str]) -> re.Pattern[str]:
+    # also as they appear where UTF-8 is decoded as Latin-1, as in headers
+    texts = secrets | {_utf8(secret).decode("latin-1") for secret in secrets}
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        texts |= {encode(_utf8(secret)).decode().rstrip("=") for secret in secrets}
+    # and with whitespace folded, as in messages
+    texts |= {" ".join(text.split()) for text in texts} - {""}
+    # the longest first, so that a secret within another one does not leave the rest of it
+    longest_first = sorted(texts, key=len, reverse=True)
+    return re.compile("|".join("".join(map(_character, text)) for text in longest_first), re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
-def _letter(letter: str) -> str:
-    """A pattern for one letter as it is and as it is escaped."""
-    if letter.isascii() and letter.isalnum():
-        # nothing escapes these, and a token has a thousand of them
-        return letter
-    encoded = letter.encode("utf-8", "surrogatepass")
-    forms = {
-        re.escape(letter),
-        # once or several times over
-        "".join(f"%(?:25)*{byte:02x}" for byte in encoded),
-        "".join(rf"\\+x{byte:02x}" for byte in encoded),
-        re.escape(html.escape(letter)),
-        f"&#0*{ord(letter)};",
-        f"&#x0*{ord(letter):x};",
-        rf"\\+{re.escape(letter)}",
-        "".join(rf"\\+u{unit:04x}" for unit in _utf16_units(letter)),
-        rf"\\+U{ord(letter):08x}",
-    }
-    if letter == " ":
-        forms.add(r"(?:\+|%(?:25)*2b)")
-    return f"(?:{'|'.join(sorted(forms, key=len, reverse=True))})"
+def _character(character: str) -> str:
+    """A pattern for one character as it is and as URLs, JSON, HTML and Python escape it."""
+    if character.isascii() and character.isalnum():
+        # these are never escaped, and a token has a thousand of them
+        return character
+    code, plain = ord(character), re.escape(character)
+    octets = _utf8(character)
+    utf16 = character.encode("utf-16-be", "surrogatepass")
+    forms = [
+        "".join(rf"\\+u{utf16[at : at + 2].hex()}" for at in range(0, len(utf16), 2)),
+        rf"\\+U{code:08x}",
+        "".join(rf"\\+x{octet:02x}" for octet in octets),
+        # percent-encoded, once or several times over
+        "".join(f"%(?:25)*{octet:02x}" for octet in octets),
+        *([r"\+", "%(?:25)*2b"] if character == " " else []),
+        f"&#0*{code};",
+        f"&#x0*{code:x};",
+        re.escape(html.escape(character)),
+        rf"\\+{plain}",
+        plain,
+    ]
+    return f"(?:{'|'.join(forms)})"
 
 
-def _utf16_units(letter: str) -> Iterator[int]:
-    encoded = letter.encode("utf-16-be", "surrogatepass")
-    return (unit for (unit,) in struct.iter_unpack(">H", encoded))
-
-
-def _without_beginnings(text: str, secrets: Iterable[_Letters]) -> str:
-    """`text` without what a cut has left of a secret."""
-    kept = []
-    *parts, rest = text.split(_CUT)
-    for part in parts:
-        starts = [start for letters in secrets if (start := _beginning(part, letters)) is not None]
-        kept.append(part[: min(starts)] + _HIDDEN if starts else part)
-    return _CUT.join([*kept, rest])
-
-
-def _beginning(text: str, letters: _Letters) -> int | None:
-    """Where at the end of a text the first letters of a secret begin."""
-    for first in letters[0].finditer(text):
-        position, found = first.end(), 1
-        while found < len(letters) and (match := letters[found].match(text, position)):
-            position, found = match.end(), found + 1
-        is_at_end = position == len(text) or _CUT_ESCAPE.fullmatch(text, position)
-        if is_at_end and found >= _MIN_CUT_LETTERS:
-            return first.start()
-    return None
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Replies that mean something else than their status says: errors in a 200, "no data" in an error."""
+"""Conditions on responses: an error in an HTTP 200, or "no data" in an error status."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Scalars = Annotated[
 ]
 
 
-class ReplyCondition(BaseModel):
-    """What to recognise a reply by; where several keys are given, all must hold."""
+class ResponseCondition(BaseModel):
+    """A condition on a response; all keys that are given must hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
@@ -28,26 +28,26 @@ class ReplyCondition(BaseModel):
     )
     """The HTTP status, or several."""
     at: Path | None = None
-    """Keys down to a place that holds something (not null, "", {}, [], false, 0); lists are entered."""
+    """Path to a value that must not be null, "", {}, [], false or 0; each item of a list on it is tried."""
     equals: Annotated[Scalars, Field(min_length=1)] | None = None
-    """What is to stand there, or several of which one is; compared as text."""
+    """The value, or one of several values, that must be at "at"; compared as text."""
     contains: Annotated[str, Field(min_length=1)] | None = None
-    """A text to be part of what stands there; case is ignored."""
+    """A text that the value at "at" must contain; case is ignored."""
     text: Annotated[str, Field(min_length=1)] | None = None
-    """A text to be among the first 4,096 bytes of the reply; case is ignored."""
+    """A text that the first 4,096 bytes of the response must contain; case is ignored."""
     message: Path | None = None
-    """Where the provider says what is wrong; what is at "at", where not given."""
+    """Path to the provider's error message. Default: the value at "at"."""
 
     @model_validator(mode="after")
-    def _holds_a_condition(self) -> ReplyCondition:
+    def _holds_a_condition(self) -> ResponseCondition:
         if not self.status and self.at is None and self.text is None:
-            raise PydanticCustomError("no_condition", 'names nothing to look for: "at", "text" or "status"')
+            raise PydanticCustomError("no_condition", 'needs "at", "text" or "status"')
         if self.at is None and (self.equals or self.contains):
             raise PydanticCustomError("no_place", 'has "equals" or "contains" without "at"')
         return self
 
 
-ReplyConditions = Annotated[
-    list[ReplyCondition],
-    BeforeValidator(one_or_many, json_schema_input_type=ReplyCondition | list[ReplyCondition]),
+ResponseConditions = Annotated[
+    list[ResponseCondition],
+    BeforeValidator(one_or_many, json_schema_input_type=ResponseCondition | list[ResponseCondition]),
 ]

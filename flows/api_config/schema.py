@@ -1,6 +1,6 @@
-"""The JSON Schema of `api_config.json`, by which editors complete and check it.
+"""The JSON Schema of `api_config.json`, for editors.
 
-`python -m flows.api_config.schema` writes it anew after a change of the models.
+Run `python -m flows.api_config.schema` after a change of the models.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ SCHEMA_FILE = Path(__file__).parent.parent / "api_config.schema.json"
 
 
 class ApiConfigFile(BaseModel):
-    """What energy-pipeline collects."""
+    """The configuration of energy-pipeline."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     schema_location: str | None = Field(default=None, alias="$schema")
-    """This schema, for editors."""
+    """The path of this schema, for editors."""
     defaults: CommonOptions = Field(default_factory=CommonOptions)
-    """Optional keys for every API; what an API says itself goes first."""
+    """Optional keys of every API; an API's own keys take precedence."""
     apis: list[ApiConfig] = Field(min_length=1)
     """The APIs to collect."""
 
 
 def config_schema() -> dict[str, Any]:
-    """The schema, made from the models; what one key says about another is checked by `validate` alone."""
+    """The schema of the models. It does not check keys against each other, as `validate` does."""
     schema = ApiConfigFile.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def schema_text() -> str:
-    """The schema as it stands in the file."""
+    """The schema as JSON text."""
     return json.dumps(config_schema(), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Looking up the secrets that a configuration refers to, before any request is made."""
+"""Resolves the secret references of a configuration, before any request is made."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flows.api_config.models import ApiConfig
 from flows.api_config.problems import ConfigError, Problem
 from flows.api_config.redaction import redacted
 
-# where an auth entry's field is called otherwise in the block that holds it
+# fields of an auth entry that have another name in a block
 _BLOCK_FIELDS = {"value": "api_key"}
 
 LoadSecretBlock = Callable[[str], Mapping[str, SecretStr]]
@@ -22,16 +22,16 @@ LoadSecretBlock = Callable[[str], Mapping[str, SecretStr]]
 
 @dataclass(frozen=True)
 class ResolvedSecrets:
-    """The values of secret references; none of them is in its `repr`."""
+    """The values of secret references. Its `repr` shows none of them."""
 
     values: Mapping[tuple[SecretReference, str], SecretStr] = field(default_factory=dict, repr=False)
 
     def value(self, reference: SecretReference, field_name: str) -> str:
-        """The plain secret that `field_name` of an auth entry refers to."""
+        """The plain text that `field_name` of an auth entry refers to."""
         return self.values[reference, field_name].get_secret_value()
 
     def redact(self, text: str, *more: str) -> str:
-        """`text` with every secret value in it replaced, and `more` such values."""
+        """`text` with every secret value and every value of `more` replaced."""
         plain = [secret.get_secret_value() for secret in self.values.values()]
         usernames = self._named("username")
         pairs = [(username, password) for username in usernames for password in self._named("password")]
@@ -44,20 +44,20 @@ class ResolvedSecrets:
 def unset_secrets(
     config: PipelineConfig, apis: Iterable[ApiConfig], environment: Mapping[str, str]
 ) -> list[Problem]:
-    """The environment references of `apis` that are not set, or set to nothing; one problem each."""
-    in_need: dict[str, list[ApiConfig]] = {}
+    """One problem for each environment variable that `apis` refer to and that is unset or empty."""
+    users_by_name: dict[str, list[ApiConfig]] = {}
     for api, _, reference in _references(apis):
         if reference.env and not environment.get(reference.env):
-            in_need.setdefault(reference.env, []).append(api)
+            users_by_name.setdefault(reference.env, []).append(api)
     return [
         Problem(
             str(config.file),
-            f"$.apis[{config.apis.index(users[0])}].auth",
+            f"{config.path_of(users[0])}.auth",
             f"environment variable {name} is not set; needed by "
             + ", ".join(f"'{user}'" for user in dict.fromkeys(api.name for api in users)),
             "set it in the environment or in .env",
         )
-        for name, users in in_need.items()
+        for name, users in users_by_name.items()
     ]
 
 
@@ -67,17 +67,17 @@ def resolve_secrets(
     environment: Mapping[str, str],
     load_block: LoadSecretBlock,
 ) -> ResolvedSecrets:
-    """Look up every secret that `apis` refer to.
+    """Resolve every secret that `apis` refer to.
 
     Args:
-        config: Where the APIs come from; named in problems.
-        apis: The APIs that are to run.
-        environment: Variables by name.
-        load_block: Gives the secrets of a stored block by field name; raises `LookupError` with
-            a reason where there is none of that name.
+        config: The configuration of the APIs, for the paths in problems.
+        apis: The APIs to run.
+        environment: Environment variables by name.
+        load_block: Returns the secrets of a stored block by field name; raises `LookupError` with
+            a reason if there is no such block.
 
     Raises:
-        ConfigError: With every secret that is missing or cannot be sent.
+        ConfigError: With every secret that is missing or holds a control character.
     """
     apis = tuple(apis)
     problems = unset_secrets(config, apis, environment)
@@ -100,7 +100,7 @@ def _look_up(
     reference: SecretReference, name: str, environment: Mapping[str, str], load_block: LoadSecretBlock
 ) -> SecretStr:
     if reference.block is None:
-        # an unset variable is a problem already reported
+        # unset variables are reported by unset_secrets
         return SecretStr(environment.get(str(reference.env), ""))
     block_field = _BLOCK_FIELDS.get(name, name)
     try:
@@ -117,4 +117,4 @@ def _references(apis: Iterable[ApiConfig]) -> Iterator[tuple[ApiConfig, str, Sec
 
 
 def _problem(config: PipelineConfig, api: ApiConfig, cause: str) -> Problem:
-    return Problem(str(config.file), f"$.apis[{config.apis.index(api)}].auth", f"'{api.name}' {cause}")
+    return Problem(str(config.file), f"{config.path_of(api)}.auth", f"'{api.name}' {cause}")

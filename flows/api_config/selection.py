@@ -1,4 +1,4 @@
-"""Choosing APIs from a configuration by name or folder."""
+"""Selects APIs of a configuration by name or output folder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from flows.api_config.settings import environment
 
 @dataclass(frozen=True)
 class ConfigChoice:
-    """The APIs that are to run, as far as that can be told.
+    """The selected APIs, and the problems of the configuration.
 
     Attributes:
-        config: The whole configuration.
-        apis: Those to run.
-        problems: All that is wrong with the file and the choice; what secrets refer to was not looked at.
+        config: The valid APIs of the configuration.
+        apis: The selected ones among them.
+        problems: All problems of the file and of the selection; secrets are not checked.
     """
 
     config: PipelineConfig
@@ -29,26 +29,25 @@ class ConfigChoice:
 
 
 def choose_apis(file: Path, wanted: Sequence[str] | None = None) -> ConfigChoice:
-    """The wanted APIs of a configuration, or all that are enabled, and everything that is wrong there."""
+    """Select APIs, or all that are enabled, from a configuration file, and collect all its problems."""
     try:
-        inspected = inspect_config(file)
+        config, problems = inspect_config(file)
     except ConfigError as error:
-        return ConfigChoice(PipelineConfig(file, ()), (), error.problems)
-    chosen, problems = _selected(inspected.config.apis, wanted)
-    # of a file with faults in what they are chosen by it may not be true that there is no such API
-    of_choice = [
-        replace(problem, where=str(file)) if problem.path else problem
-        for problem in (problems if inspected.is_choice_sure else ())
-    ]
-    told = [*inspected.problems, *of_choice]
-    return ConfigChoice(inspected.config, chosen, tuple(told))
+        return ConfigChoice(PipelineConfig(file, (), ()), (), error.problems)
+    chosen, of_selection = _selected(config.apis, wanted)
+    if not problems:
+        # in a file with problems, the API that is missing may be an entry that is not valid
+        problems = tuple(
+            replace(problem, where=str(file)) if problem.path else problem for problem in of_selection
+        )
+    return ConfigChoice(config, chosen, problems)
 
 
 def check_configuration(file: Path, wanted: Sequence[str] | None = None) -> PipelineConfig:
-    """The configuration in `file`, if the wanted APIs could run with it as far as can be told offline.
+    """Load a configuration, and check the selection and its environment variables, without any request.
 
     Raises:
-        ConfigError: With every problem of the file, the choice or the environment variables.
+        ConfigError: With every problem of the file, the selection or the environment variables.
     """
     choice = choose_apis(file, wanted)
     problems = [*choice.problems, *unset_secrets(choice.config, choice.apis, environment())]
@@ -62,15 +61,15 @@ def _folded(text: str) -> str:
 
 
 def select_apis(apis: Sequence[ApiConfig], wanted: Sequence[str] | None) -> tuple[ApiConfig, ...]:
-    """The APIs to run, in the configuration's order, each once.
+    """The selected APIs, in the configuration's order, each once.
 
     Args:
-        apis: All that are configured.
-        wanted: Names or output folders, case and surrounding space ignored; None means every
-            enabled API. An API that is not enabled can still be chosen by its name.
+        apis: All APIs of the configuration.
+        wanted: Names or output folders, ignoring case and surrounding space; None selects every
+            enabled API. A disabled API can be selected by its name.
 
     Raises:
-        ConfigError: For an empty choice, for each unknown name, or where nothing is enabled.
+        ConfigError: For an empty selection, for each unknown name, or if no API is enabled.
     """
     chosen, problems = _selected(apis, wanted)
     if problems:
@@ -81,13 +80,12 @@ def select_apis(apis: Sequence[ApiConfig], wanted: Sequence[str] | None) -> tupl
 def _selected(
     apis: Sequence[ApiConfig], wanted: Sequence[str] | None
 ) -> tuple[tuple[ApiConfig, ...], list[Problem]]:
-    """The APIs that can be told, and what is wrong with the choice."""
     if wanted is None:
         enabled = tuple(api for api in apis if api.enabled)
         return enabled, [] if enabled else [Problem("configuration", "$.apis", "no API is enabled")]
     if not wanted:
-        cause = "an empty list of APIs was asked for"
-        return (), [Problem("apis", "", cause, "leave it out to run all that are enabled")]
+        cause = "an empty list selects no API"
+        return (), [Problem("apis", "", cause, "leave it out to run all enabled APIs")]
     chosen: set[str] = set()
     problems = []
     for word in wanted:

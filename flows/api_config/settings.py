@@ -1,4 +1,4 @@
-"""Settings from the environment or `.env`: where things are, never what they hold."""
+"""Settings from environment variables or `.env`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_S3_BLOCK = "s3-for-energy"
 
 
 class Settings(BaseSettings):
-    """`ENERGY_PIPELINE_*` variables; the process's environment goes before `.env`."""
+    """`ENERGY_PIPELINE_*` variables; the environment takes precedence over `.env`."""
 
     model_config = SettingsConfigDict(
         env_prefix="ENERGY_PIPELINE_",
@@ -42,18 +42,18 @@ class Settings(BaseSettings):
     max_workers: int | None = Field(default=None, ge=1, le=1000)
 
     def __init__(self, **values: Any) -> None:
-        with _readable_env_file(), _told_in_a_line_each():
+        with _readable_env_file(), _as_config_error():
             super().__init__(**values)
 
 
 @dataclass(frozen=True)
 class ExplicitBucket:
-    """A bucket named on the command line or in a call: it goes before blocks and settings.
+    """A bucket named on the command line or in a call, which takes precedence over blocks and settings.
 
     Attributes:
-        name: Its name; None leaves it to `ENERGY_PIPELINE_S3_BUCKET`.
-        profile: AWS profile; None leaves it to `AWS_PROFILE`.
-        region: AWS region; None leaves it to the ordinary AWS chain.
+        name: The bucket; None for `ENERGY_PIPELINE_S3_BUCKET`.
+        profile: The AWS profile; None for `AWS_PROFILE`.
+        region: The AWS region; None for the default of the AWS SDK.
     """
 
     name: str | None = None
@@ -66,7 +66,7 @@ _explicit_bucket: ContextVar[ExplicitBucket | None] = ContextVar("explicit_bucke
 
 @contextmanager
 def use_bucket(bucket: ExplicitBucket | None) -> Iterator[None]:
-    """Within this context, runs in this thread store into `bucket`."""
+    """Within this context, runs in this thread store in `bucket`."""
     token = _explicit_bucket.set(bucket)
     try:
         yield
@@ -75,19 +75,19 @@ def use_bucket(bucket: ExplicitBucket | None) -> Iterator[None]:
 
 
 def explicit_bucket() -> ExplicitBucket | None:
-    """The bucket that `use_bucket` has put in force, if any."""
+    """The bucket set by `use_bucket`, if any."""
     return _explicit_bucket.get()
 
 
 def environment() -> Mapping[str, str]:
-    """The variables secrets and AWS settings are read from: `.env`, overridden by the process's own."""
+    """The environment variables for secrets and AWS settings: those of `.env`, then the process's own."""
     with _readable_env_file():
         from_file = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
     return {**from_file, **os.environ}
 
 
 @contextmanager
-def _told_in_a_line_each() -> Iterator[None]:
+def _as_config_error() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
@@ -103,6 +103,6 @@ def _readable_env_file() -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        # its text would be in the error, with the secrets of the file
+        # not chained: the error holds the text of the file, with its secrets
         cause = f"is not UTF-8 text (byte {error.start})"
         raise ConfigError([Problem(ENV_FILE, "", cause, "save it as UTF-8")]) from None

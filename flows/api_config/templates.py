@@ -8,20 +8,20 @@ from datetime import UTC, datetime
 from string import Formatter
 
 WINDOW_PLACEHOLDERS = ("start", "end", "last", "start_utc", "end_utc", "last_utc")
-"""Of the window asked for: its start, its end (the first moment after it), the start of its last unit."""
+"""The start of the window, its end (the first moment after it), and the start of its last unit."""
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
-# those that Python documents; %:z, which it has from 3.12 on, is written here
+# those that Python documents; %:z, which strftime has from Python 3.12, is implemented below
 _DIRECTIVES = {*"aAbBcdfGHIjmMpSuUVwWxXyYzZ%", ":z"}
 
 
 class TemplateError(ValueError):
-    """A text whose placeholders cannot be filled in; the message says why."""
+    """A template that is not valid; the message says why."""
 
 
 @dataclass(frozen=True)
 class Placeholder:
-    """`{name}` or, for a moment, `{name:format}` with a format of strftime."""
+    """`{name}`, or `{name:format}` for a moment, with a strftime format."""
 
     name: str
     format: str
@@ -31,7 +31,7 @@ def parse_template(text: str) -> tuple[str | Placeholder, ...]:
     """The literal texts and placeholders of a template, in order; `{{` and `}}` are literal braces.
 
     Raises:
-        TemplateError: Where braces do not pair, a name is no name, or a format is not strftime's.
+        TemplateError: If braces are not balanced, or a name or a format is not valid.
     """
     parts: list[str | Placeholder] = []
     try:
@@ -43,7 +43,7 @@ def parse_template(text: str) -> tuple[str | Placeholder, ...]:
     except TemplateError:
         raise
     except ValueError:
-        raise TemplateError("holds braces that do not pair; a literal brace is written twice") from None
+        raise TemplateError("has unbalanced braces; a literal brace is written twice") from None
     return tuple(parts)
 
 
@@ -53,7 +53,7 @@ def placeholders(text: str) -> tuple[Placeholder, ...]:
 
 
 def moment_text(placeholder: Placeholder, moment: datetime) -> str:
-    """What is put in the place of `{start…}`, `{end…}` or `{last…}`, given that moment of the window."""
+    """The text for `{start…}`, `{end…}` or `{last…}`, given that moment of the window."""
     if placeholder.name.endswith("_utc"):
         moment = moment.astimezone(UTC)
     if not placeholder.format:
@@ -67,14 +67,14 @@ def moment_text(placeholder: Placeholder, moment: datetime) -> str:
 def _placeholder(name: str, form: str, conversion: str | None) -> Placeholder:
     shown = f"{{{name}{'!' + conversion if conversion else ''}{':' + form if form else ''}}}"
     if not re.fullmatch(NAME_PATTERN, name) or conversion:
-        raise TemplateError(f"holds {shown}, whose name is not made of letters, digits and _")
+        raise TemplateError(f"holds {shown}, whose name does not consist of letters, digits and _")
     if name not in WINDOW_PLACEHOLDERS:
         if form:
-            raise TemplateError(f"holds {shown}: only {', '.join(WINDOW_PLACEHOLDERS)} take a format")
+            raise TemplateError(f"holds {shown}: only {', '.join(WINDOW_PLACEHOLDERS)} may have a format")
         return Placeholder(name, form)
     if "{" in form or "}" in form:
-        raise TemplateError(f"holds {shown}: a format holds no braces")
+        raise TemplateError(f"holds {shown}: a format may not contain braces")
     for directive in re.findall(r"%(:z|.?)", form, re.DOTALL):
         if directive not in _DIRECTIVES:
-            raise TemplateError(f"holds {shown}: %{directive} is not a directive of strftime used here")
+            raise TemplateError(f"holds {shown}: %{directive} is not a supported strftime directive")
     return Placeholder(name, form)

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, told as problems with JSON paths and the nearest valid word."""
+"""Turns pydantic's validation errors into problems with JSON paths and the nearest valid word."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,40 +15,31 @@ from flows.api_config.data_check_severities import DataChecks
 from flows.api_config.models import CommonOptions, Dates
 from flows.api_config.paging import PAGINATION_KINDS
 from flows.api_config.problems import Problem, nearest_word
-from flows.api_config.response_conditions import ReplyCondition
+from flows.api_config.response_conditions import ResponseCondition
 
 # the models behind the keys that hold objects, by kind where there are several
 _KINDS: dict[str, dict[str, type[BaseModel]]] = {"auth": {**AUTH_KINDS}, "pagination": {**PAGINATION_KINDS}}
 _NESTED: dict[str, type[BaseModel]] = {
     "checks": DataChecks,
     "dates": Dates,
-    "error_when": ReplyCondition,
-    "empty_when": ReplyCondition,
+    "error_when": ResponseCondition,
+    "empty_when": ResponseCondition,
 }
 
 
-def validated(model: type[CommonOptions], raw: dict[str, Any]) -> Any:
-    """`raw` as a `model`, by JSON's types.
-
-    Raises:
-        ValidationError: As pydantic tells it.
-    """
-    # strict JSON mode takes 30 for a float and a list for a list, but "30" for neither
-    return model.model_validate_json(json.dumps(raw))
+Model = TypeVar("Model", bound=CommonOptions)
 
 
-def validation_problems(
-    file: Path, path: str, model: type[CommonOptions], raw: dict[str, Any]
-) -> list[Problem]:
-    """What keeps `raw` from being a `model`; `path` is where it stands in the file."""
+def validated(
+    file: Path, path: str, model: type[Model], raw: dict[str, Any]
+) -> tuple[Model | None, list[Problem]]:
+    """`raw`, which is at `path` in the file, as a `model`; or None and its problems."""
     try:
-        validated(model, raw)
+        # strict JSON mode takes 30 for a float and a list for a list, but "30" for neither
+        return model.model_validate_json(json.dumps(raw)), []
     except ValidationError as error:
-        return [
-            _as_problem(file, path, model, raw, dict(detail))
-            for detail in error.errors(include_url=False, include_input=False)
-        ]
-    return []
+        details = error.errors(include_url=False, include_input=False)
+        return None, [_as_problem(file, path, model, raw, dict(detail)) for detail in details]
 
 
 def _as_problem(
@@ -84,14 +75,14 @@ def _not_one_of(file: Path, path: str, written: str, valid: list[str]) -> Proble
 
 
 def unknown_key(file: Path, path: str, key: str, valid: Iterable[str]) -> Problem:
-    """A key that has no meaning where it stands."""
+    """The problem of a key that is not valid at its place."""
     nearest = nearest_word(key, valid)
     advice = f"did you mean '{nearest}'?" if nearest else "valid here: " + ", ".join(valid)
     return Problem(str(file), path, f"unknown key '{key}'", advice)
 
 
 def _valid_keys(model: type[CommonOptions], location: tuple[str | int, ...]) -> Iterable[str]:
-    """The keys that stand where the last one of a pydantic location was found."""
+    """The valid keys of the object that the last key of a pydantic location is in."""
     key = str(location[0])
     if len(location) == 1:
         return tuple(model.model_fields)
@@ -104,7 +95,7 @@ def _valid_keys(model: type[CommonOptions], location: tuple[str | int, ...]) -> 
 
 
 def _path_steps(raw: Any, location: tuple[str | int, ...]) -> Iterator[str]:
-    """JSON path steps of a pydantic location, without the tags and indexes pydantic puts between."""
+    """JSON path steps of a pydantic location, without the tags and indexes that pydantic adds."""
     for position, part in enumerate(location):
         if isinstance(raw, dict) and (part in raw or position == len(location) - 1) and isinstance(part, str):
             raw = raw.get(part)

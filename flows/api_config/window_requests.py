@@ -1,4 +1,4 @@
-"""Whether an API's requests for past dates differ where the dates do."""
+"""Whether the requests of consecutive windows differ."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from flows.api_config.templates import WINDOW_PLACEHOLDERS, moment_text, placeho
 
 
 def is_asked_for_dates(api: ApiConfig) -> bool:
-    """Whether anything that is sent tells of the dates; else the API gives only what is current."""
-    return any(part.name in WINDOW_PLACEHOLDERS for text in _asked_texts(api) for part in placeholders(text))
+    """Whether a request for past dates depends on the dates; otherwise the API returns current data only."""
+    return any(part.name in WINDOW_PLACEHOLDERS for text in _templates(api) for part in placeholders(text))
 
 
-def are_asked_for_alike(api: ApiConfig, dates: Dates) -> bool:
-    """Whether one unit is asked for like the next, so that both would be given the same data."""
+def has_identical_requests(api: ApiConfig, dates: Dates) -> bool:
+    """Whether two consecutive windows yield the same request: placeholders coarser than the unit."""
     units = itertools.pairwise(_starts(dates))
-    return any(one == other for one, other in itertools.pairwise(_asked(api, *unit) for unit in units))
+    return any(one == other for one, other in itertools.pairwise(_filled(api, *unit) for unit in units))
 
 
 def units_at_once(api: ApiConfig) -> int:
-    """How many units a request may ask for: one, where nothing that is sent tells where several end."""
+    """The most units of one request: `max_window`, or 1 if the request does not hold the window's end."""
     dates = api.dates or Dates()
-    return dates.max_window if dates.max_window > 1 and _is_longer_window_told(api, dates) else 1
+    return dates.max_window if dates.max_window > 1 and _depends_on_end(api, dates) else 1
 
 
-def _is_longer_window_told(api: ApiConfig, dates: Dates) -> bool:
-    """Whether two units at once are asked for otherwise than the first of them alone."""
+def _depends_on_end(api: ApiConfig, dates: Dates) -> bool:
+    """Whether the request for two units differs from the request for the first one."""
     starts = _starts(dates)
     return all(
-        _asked(api, start, following) != _asked(api, start, end, last=following)
+        _filled(api, start, following) != _filled(api, start, end, last=following)
         for start, following, end in zip(starts, starts[1:], starts[2:], strict=False)
     )
 
 
-def _asked(api: ApiConfig, start: datetime, end: datetime, *, last: datetime | None = None) -> list[str]:
-    """What differs between the requests for one window and another, filled in."""
+def _filled(api: ApiConfig, start: datetime, end: datetime, *, last: datetime | None = None) -> list[str]:
+    """The texts of the window's placeholders in the request."""
     moments = {"start": start, "end": end, "last": last or start}
     return [
         moment_text(part, moments[part.name.removesuffix("_utc")])
-        for text in _asked_texts(api)
+        for text in _templates(api)
         for part in placeholders(text)
         if part.name in WINDOW_PLACEHOLDERS
     ]
 
 
-def _asked_texts(api: ApiConfig) -> tuple[str, ...]:
+def _templates(api: ApiConfig) -> tuple[str, ...]:
     return (api.history_url or api.url, *api.params.values(), *api.headers.values())
 
 
 def _starts(dates: Dates) -> tuple[datetime, ...]:
-    """Where units begin that follow one another, on days on which no clock changes.
+    """The starts of four consecutive units, away from DST changes.
 
-    Three units, as two may differ by chance: in UTC a day may begin between them.
+    Two units are not enough: they may differ only because a UTC day begins between them.
     """
     zone = ZoneInfo(dates.timezone)
     numbers = range(4)

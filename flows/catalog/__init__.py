@@ -1,4 +1,4 @@
-"""DESCRIBE, made easy: what ISO New England offers, and entries for it in the configuration."""
+"""DESCRIBE: a catalog of ISO New England's endpoints, and entries for them in the configuration."""
 
 from flows.catalog.config_editing import append_entry, check_entry, fitted_entry, same_request
 from flows.catalog.endpoints import Endpoint, endpoints, search

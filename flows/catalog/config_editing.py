@@ -1,4 +1,4 @@
-"""Putting an entry into a configuration file without touching the rest of it."""
+"""Adds an entry to a configuration file and leaves the rest of the file unchanged."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from flows.api_config import ConfigError, Problem, load_config
 
 
 def fitted_entry(file: Path, entry: dict[str, Any], fixed: Iterable[str] = ()) -> dict[str, Any]:
-    """The entry with a number behind its name and prefix where the file has them already.
+    """The entry with a number appended to its name and prefix if the file already has them.
 
     Args:
         file: The configuration.
-        entry: What is to be added.
-        fixed: Keys whose values stay, since somebody chose them; a clash is then the file's problem.
+        entry: The entry to add.
+        fixed: Keys that the user set; they are not changed.
 
     Raises:
-        ConfigError: Where the file cannot be used.
+        ConfigError: If the file is not valid.
     """
     apis = load_config(file).apis
     names = {api.name.casefold() for api in apis}
@@ -42,24 +42,23 @@ def fitted_entry(file: Path, entry: dict[str, Any], fixed: Iterable[str] = ()) -
 
 
 def same_request(file: Path, entry: dict[str, Any]) -> str | None:
-    """The name of an API in the file that asks for just what the entry asks for, if there is one.
+    """The name of the API in the file with the same URL, values and parameters, if there is one.
 
     Raises:
-        ConfigError: Where the file cannot be used.
+        ConfigError: If the file is not valid.
     """
-    asked = (entry["url"], entry.get("values", {}), entry.get("params", {}))
-    same = (api.name for api in load_config(file).apis if (api.url, api.values, api.params) == asked)
+    wanted = (entry["url"], entry.get("values", {}), entry.get("params", {}))
+    same = (api.name for api in load_config(file).apis if (api.url, api.values, api.params) == wanted)
     return next(same, None)
 
 
 def append_entry(file: Path, entry: dict[str, Any]) -> None:
-    """Add an entry as the last API of a configuration file, once the whole of it is found valid.
+    """Append an entry to the APIs of a configuration file, if the result is valid.
 
-    The rest of the file stays as it is written. The file is replaced at once, so that a reader sees
-    the old one or the new one.
+    The rest of the file keeps its formatting. The file is replaced atomically.
 
     Raises:
-        ConfigError: With all that is wrong; the file is then as it was.
+        ConfigError: With every problem; the file is then unchanged.
     """
     target = file.resolve()
     before = _read(target)
@@ -82,10 +81,10 @@ def append_entry(file: Path, entry: dict[str, Any]) -> None:
 
 
 def check_entry(file: Path, entry: dict[str, Any]) -> None:
-    """Find what would be wrong with the file if the entry were in it; nothing is written to it.
+    """Validate the file with the entry appended, without writing to it.
 
     Raises:
-        ConfigError: With all that is wrong.
+        ConfigError: With every problem.
     """
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / file.name
@@ -101,7 +100,7 @@ def _validate(draft: Path, file: Path) -> None:
 
 
 def _read(file: Path) -> str:
-    # load_config tells all that is wrong with a file better than we could
+    # for its problems, before the text is parsed below
     load_config(file)
     return file.read_bytes().decode("utf-8-sig")
 
@@ -116,7 +115,7 @@ def _with_entry(text: str, entry: dict[str, Any]) -> str:
     expected = {**document, "apis": [*document["apis"], entry]}
     last, closing = _end_of_apis(text)
     if "\n" in text[last:closing]:
-        # as the last entry stands: its closing brace is as far in as its opening one
+        # indented like the last entry, whose closing brace has the indentation of its opening one
         margin = re.match(r"[ \t]*", text[text.rfind("\n", 0, last) + 1 :])[0]  # type: ignore[index]  # matches ""
         newline = "\r\n" if "\r\n" in text else "\n"
         step = "\t" if "\t" in margin else max(len(margin) // 2, 2)
@@ -130,7 +129,7 @@ def _with_entry(text: str, entry: dict[str, Any]) -> str:
 
 
 def _end_of_apis(text: str) -> tuple[int, int]:
-    """Where the last entry of the list `apis` ends, and where the list does."""
+    """The positions of the end of the last entry of `apis`, and of the list's closing bracket."""
     decoder = json.JSONDecoder()
     position = text.index("{") + 1
     while True:

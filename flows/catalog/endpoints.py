@@ -1,4 +1,4 @@
-"""The endpoints of ISO New England's web services v1.1 that hold data, and a search over them."""
+"""The data endpoints of ISO New England's web services v1.1, and a search over them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib.resources import files
 from flows.catalog.record_types import column_names
 
 BASE_URL = "https://webservices.iso-ne.com/api/v1.1"
-# words of paths that are about which data, not what data
+# words of paths that name a time, not a dataset
 _TIME_WORDS = {"current", "day", "month", "year", "hour", "starthour", "season", "latest", "previous"}
 _TEMPLATE = re.compile(r"\{(\w+)\}")
 UNDESCRIBED = "?"
@@ -19,12 +19,12 @@ UNDESCRIBED = "?"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One endpoint, as the service's published description has it.
+    """One endpoint, from the service's published description.
 
     Attributes:
-        path: With its parameters, e.g. `/genfuelmix/day/{day}`.
-        response_schema: The name of the reply's type; `?` where it is not described.
-        summary: What it gives, in the service's words.
+        path: The path with its parameters, e.g. `/genfuelmix/day/{day}`.
+        response_schema: The name of the response's type; `?` if it is not described.
+        summary: The service's own description.
     """
 
     path: str
@@ -33,12 +33,12 @@ class Endpoint:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The columns to be expected in its table; () where they are not described."""
+        """The expected columns of its table; () if they are not described."""
         return () if self.response_schema == UNDESCRIBED else column_names(self.response_schema)
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names in braces in its path."""
+        """The names of the parameters in its path."""
         return tuple(_TEMPLATE.findall(self.path))
 
     @property
@@ -48,12 +48,12 @@ class Endpoint:
 
     @property
     def qualifiers(self) -> tuple[str, ...]:
-        """The words of its path after the root that say what data it holds, e.g. `("da", "final")`."""
+        """The words of its path after the root that name the data, e.g. `("da", "final")`."""
         words = self.path.split("/")[2:]
         return tuple(word for word in words if word not in _TIME_WORDS and not _TEMPLATE.fullmatch(word))
 
     def matches(self, path: str) -> bool:
-        """Whether a path is this one with values in place of its parameters."""
+        """Whether a path is this endpoint's, with values for its parameters."""
         pattern = "".join(
             "[^/]+" if _TEMPLATE.fullmatch(part) else re.escape(part)
             for part in re.split(r"(\{\w+\})", self.path)
@@ -63,13 +63,13 @@ class Endpoint:
 
 @cache
 def endpoints() -> tuple[Endpoint, ...]:
-    """All endpoints that hold data, by path; not those of service information."""
+    """All data endpoints, ordered by path."""
     text = files("flows.catalog").joinpath("isone_endpoints.tsv").read_text(encoding="utf-8")
     return tuple(Endpoint(*line.split("\t")) for line in text.splitlines()[1:])
 
 
 def search(words: Sequence[str]) -> tuple[Endpoint, ...]:
-    """The endpoints in which every word occurs, case ignored; those with it in their path come first."""
+    """The endpoints in which every word occurs, ignoring case; matches in the path come first."""
     wanted = [word.casefold() for word in words]
     ranked: list[tuple[int, int, Endpoint]] = []
     for endpoint in endpoints():
@@ -81,7 +81,7 @@ def search(words: Sequence[str]) -> tuple[Endpoint, ...]:
 
 
 def find_endpoint(path: str) -> Endpoint | None:
-    """The endpoint of a path, written as its template or with values; the most literal one of several."""
+    """The endpoint of a path with parameters or values; of several, the one with the fewest parameters."""
     for endpoint in endpoints():
         if endpoint.path == path:
             return endpoint
@@ -90,14 +90,14 @@ def find_endpoint(path: str) -> Endpoint | None:
 
 
 def history_of(endpoint: Endpoint) -> Endpoint | None:
-    """The endpoint that holds, for a day, month or year, what a `/current` one holds for now."""
+    """The endpoint with the past days, months or years of a `/current` endpoint, if there is one."""
     if "/current" not in endpoint.path:
         return None
     before, _, after = endpoint.path.partition("/current")
     if endpoint.response_schema.endswith(("Lmps", "Lmp")) and not after:
-        # for a day these hold every node, for now only the hub, the zones and the external nodes
+        # the /day/ endpoints return every node, /current only the hub, the zones and the external nodes
         return None
-    # a day's LMP of all nodes has no "all" in its path
+    # the /day/ path of the LMP of all nodes does not end in /all
     for rest in (after, "") if after == "/all" else (after,):
         for unit in ("day", "month", "year"):
             path = f"{before}/{unit}/{{{unit}}}{rest}"

@@ -1,4 +1,4 @@
-"""From an endpoint's path, or any URL, to an entry of `api_config.json`."""
+"""Proposes an entry of `api_config.json` for an endpoint's path or any URL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flows.catalog.endpoints import BASE_URL, UNDESCRIBED, Endpoint, endpoints, 
 
 ISONE_HOST = "webservices.iso-ne.com"
 _TIMEZONE = "America/New_York"
-# the service's names of parameters that are times, and how it writes them
+# the service's time parameters, with their unit and format
 _TIMES = {"day": ("day", "%Y%m%d"), "month": ("month", "%Y%m"), "year": ("year", "%Y"), "sh": ("hour", "%H")}
 _UNITS = ("hour", "day", "month", "year")
 _HELD_BY = {
@@ -64,12 +64,12 @@ _WORDS = {
 
 
 class ProposalError(ValueError):
-    """There is no entry to propose; the message says why and what to do."""
+    """No entry can be proposed; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """An entry, and what the reader should know about it."""
+    """An entry, and notes for the user."""
 
     entry: dict[str, Any]
     notes: tuple[str, ...] = ()
@@ -79,11 +79,11 @@ def propose_entry(path_or_url: str, values: Mapping[str, Sequence[str]] | None =
     """An entry for an endpoint of ISO New England or for any other URL.
 
     Args:
-        path_or_url: A path of the catalog, as its template or with values in it, or an http(s) URL.
-        values: What to ask for, by the names of the template's parameters that are no times.
+        path_or_url: A path of the catalog with parameters or values, or an http(s) URL.
+        values: Values of the path's parameters, times excepted.
 
     Raises:
-        ProposalError: For an unknown path, or parameters without values.
+        ProposalError: For an unknown path, or a parameter without a value.
     """
     text = path_or_url.strip()
     url = urlsplit(text)
@@ -91,7 +91,7 @@ def propose_entry(path_or_url: str, values: Mapping[str, Sequence[str]] | None =
         try:
             check_url(text, allow_insecure=False)
         except ValueError as error:
-            # without showing it, since it may hold the secret that is wrong with it
+            # the URL is not shown, since it may hold a secret
             raise ProposalError(f"the URL {error}") from None
         return Proposal(_entry_for_url(text))
     path = "/" + unquote(url.path).strip("/").removeprefix("api/v1.1").strip("/")
@@ -99,8 +99,8 @@ def propose_entry(path_or_url: str, values: Mapping[str, Sequence[str]] | None =
     endpoint = find_endpoint(path)
     if endpoint is None:
         nearest = nearest_word(path, [known.path for known in endpoints()])
-        advice = f"did you mean {nearest}?" if nearest else "`energy-pipeline catalog` lists what there is"
-        raise ProposalError(f"ISO New England has no data at {path}: {advice}")
+        advice = f"did you mean {nearest}?" if nearest else "`energy-pipeline catalog` lists the endpoints"
+        raise ProposalError(f"ISO New England has no endpoint {path}: {advice}")
     return _proposal(endpoint, path, values or {})
 
 
@@ -122,7 +122,7 @@ def _proposal(endpoint: Endpoint, path: str, values: Mapping[str, Sequence[str]]
         entry["history_url"] = BASE_URL + _filled(history, literal, given)
         times = [name for name in history.parameters if name in _TIMES]
     elif times:
-        notes.append("each run asks for the time it is in, by the calendar of New England")
+        notes.append("each run asks for the current window, in New England time")
     parts = ("isone", endpoint.root, *endpoint.qualifiers, *literal.values())
     entry["output_folder"] = _slug("_".join(parts))
     entry["csv_prefix"] = _slug("_".join(parts[1:]))
@@ -134,14 +134,12 @@ def _proposal(endpoint: Endpoint, path: str, values: Mapping[str, Sequence[str]]
     if endpoint.response_schema in _KEY_COLUMNS:
         entry["key_columns"] = list(_KEY_COLUMNS[endpoint.response_schema])
     if endpoint.response_schema == UNDESCRIBED:
-        notes.append(
-            "the service does not describe what this holds: look at it with `energy-pipeline preview`"
-        )
+        notes.append("the service does not describe this response: look at it with `energy-pipeline preview`")
     return Proposal(entry, tuple(notes))
 
 
 def _literals(endpoint: Endpoint, path: str) -> dict[str, str]:
-    """The values that a path has in place of parameters; times stay parameters."""
+    """The values that a path has for parameters; times stay parameters."""
     found = {}
     for template, written in zip(endpoint.path.split("/"), path.split("/"), strict=True):
         name = template[1:-1]
@@ -170,8 +168,8 @@ def _name(endpoint: Endpoint, literal: Mapping[str, str]) -> str:
     schema = endpoint.response_schema
     words = endpoint.root if schema == UNDESCRIBED else re.sub(r"(?<=[a-z])(?=[A-Z])", " ", schema)
     qualifiers = [_WORDS.get(word, word) for word in (*endpoint.qualifiers, *literal.values())]
-    told = " ".join(_WORDS.get(word.casefold().rstrip("s"), word) for word in words.split())
-    return f"ISO-NE {told}" + (f", {' '.join(qualifiers)}" if qualifiers else "")
+    title = " ".join(_WORDS.get(word.casefold().rstrip("s"), word) for word in words.split())
+    return f"ISO-NE {title}" + (f", {' '.join(qualifiers)}" if qualifiers else "")
 
 
 def _entry_for_url(url: str) -> dict[str, Any]:

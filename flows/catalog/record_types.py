@@ -1,7 +1,7 @@
-"""What ISO New England's replies hold, after the service's published description of its types.
+"""The types of ISO New England's responses, from the service's published description.
 
-The description is the schema, not the payload: fields come and go, and one record may stand as an
-object where it says list. It tells what to expect, never what to accept.
+Responses deviate from it: fields are missing or added, and a list of one record may be an object. It is
+used to show the expected columns, never to validate a response.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ TEXT_KEY = "$"
 
 @dataclass(frozen=True)
 class Scalar:
-    """A single value: `num`, `int`, `str`, `dt`, `string(A|B)`, or `?` where nothing is known."""
+    """A single value: `num`, `int`, `str`, `dt`, `string(A|B)`, or `?` if unknown."""
 
     kind: str
 
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list, or one of its items alone."""
+    """A list, or a single item of it."""
 
     item: RecordType
 
 
 @dataclass(frozen=True)
 class Record:
-    """An object; a field that may be absent is in `optional`."""
+    """An object; `optional` names the fields that may be missing."""
 
     fields: Mapping[str, RecordType]
     optional: frozenset[str]
@@ -43,7 +43,7 @@ RecordType = Scalar | ListOf | Record
 
 @cache
 def record_types() -> Mapping[str, RecordType]:
-    """Every type by its name; those that it refers to by name are put in place."""
+    """Every type by its name, with references resolved."""
     text = files("flows.catalog").joinpath("isone_record_types.txt").read_text(encoding="utf-8")
     lines = (line.partition(" = ") for line in text.splitlines() if line)
     raw = {name: _parse(source) for name, _, source in lines}
@@ -51,9 +51,9 @@ def record_types() -> Mapping[str, RecordType]:
 
 
 def response_type(schema: str) -> RecordType | None:
-    """The type of a whole reply, its wrapper included; None where it is not described.
+    """The type of a response, including its wrapper; None if it is not described.
 
-    The name of a single record stands for one record within its own name: `{"HourlyLmp": {…}}`.
+    The name of a single record means one record wrapped in its own name: `{"HourlyLmp": {…}}`.
     """
     known = record_types()
     kind = known.get(schema)
@@ -66,7 +66,7 @@ def response_type(schema: str) -> RecordType | None:
 
 
 def column_names(schema: str) -> tuple[str, ...]:
-    """The columns that a reply's table is to be expected to have; () where it is not described."""
+    """The expected columns of a response's table; () if it is not described."""
     kind = response_type(schema)
     if kind is None:
         return ()

@@ -65,8 +65,7 @@ def collect_table(
             table = tabulate(parts, layout_of(collection.api))
     except DocumentError as error:
         where = payloads[0].source_url + (f" and its {len(payloads) - 1} other pages" if payloads[1:] else "")
-        said = collector.redact(str(error))
-        raise DocumentError(f"{where} answered something else than a table: {said}") from None
+        raise DocumentError(collector.redact(error.reason), source=where) from None
     return CollectedTable(payloads, table)
 
 

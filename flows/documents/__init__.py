@@ -3,7 +3,7 @@
 from flows.documents.archive import Member, archive_members
 from flows.documents.charsets import readable
 from flows.documents.csv_document import read_csv_rows
-from flows.documents.errors import DocumentError, show_path
+from flows.documents.errors import DocumentError, shortened, show_path
 from flows.documents.json_document import (
     DecimalText,
     IntegerText,
@@ -28,6 +28,7 @@ __all__ = [
     "find_records",
     "read_csv_rows",
     "readable",
+    "shortened",
     "show_path",
     "source_text",
     "values_at",

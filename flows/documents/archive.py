@@ -48,7 +48,7 @@ def archive_members(body: bytes, max_bytes: int) -> tuple[Member, ...]:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             return _members(archive, max_bytes)
     except zipfile.BadZipFile as error:
-        head = body_head(body[:800].decode("utf-8", "replace"))
+        head = body_head(body[:2000].decode("utf-8", "replace"))
         raise DocumentError(f"not a sound ZIP archive ({error}); the body begins: {head}") from None
     except (zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
         if isinstance(error, DocumentError):

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 MAX_DEPTH = 100
 """Levels of lists and objects; deeper documents are refused."""
 
-_HEAD_LENGTH = 80
+# more than is shown: the error that quotes it is cut once it is redacted
+_HEAD_LENGTH = 2000
 _CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(-?Infinity|NaN)', re.DOTALL)
 _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 # what is left of a word, number or escape that the end of the body cut in two
@@ -142,10 +143,9 @@ def source_text(value: str | int | bool | None) -> str:
 
 
 def body_head(text: str) -> str:
-    """Shorten the beginning of a body to one printable line for a message."""
-    folded = " ".join(text[: _HEAD_LENGTH * 10].split())
-    printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in folded)
-    return printable if len(printable) <= _HEAD_LENGTH else printable[:_HEAD_LENGTH] + "…"
+    """The beginning of a body as one printable line, for the end of an error's reason."""
+    folded = " ".join(text[:_HEAD_LENGTH].split())
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in folded)
 
 
 _TOO_DEEP = f"JSON nested deeper than {MAX_DEPTH} levels"
@@ -163,7 +163,7 @@ def decode_utf8(body: bytes) -> str:
     except UnicodeDecodeError as error:
         # the codec counts from behind a byte order mark
         position = error.start + len(body) - len(error.object)
-        head = body_head(body[: _HEAD_LENGTH * 10].decode("utf-8", "replace"))
+        head = body_head(body[:_HEAD_LENGTH].decode("utf-8", "replace"))
         message = f"invalid UTF-8 at byte {position} of {len(body)} ({error.reason}); the body begins: {head}"
         raise DocumentError(message) from None
 

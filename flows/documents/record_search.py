@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flows.documents.errors import DocumentError, show_path
-from flows.documents.json_document import compact_json
+from flows.documents.json_document import body_head, compact_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,9 @@ def find_records(document: JsonValue) -> tuple[list[Any], tuple[str, ...]]:
         if isinstance(value, list):
             return value, path
         if not isinstance(value, dict):
-            raise DocumentError(f"the document is a single value, not records: {_shorten(value)}")
+            raise DocumentError(
+                f"the document is a single value, not records: {body_head(compact_json(value))}"
+            )
         if len(value) > 1:
             return [value], path
         ((key, inner),) = value.items()
@@ -55,7 +57,7 @@ def walk_to_records(document: JsonValue, keys: Sequence[str]) -> list[Any]:
         if _is_empty(value):
             return []
         if not isinstance(value, dict):
-            there = f"a list of {len(value)}" if isinstance(value, list) else _shorten(value)
+            there = f"a list of {len(value)}" if isinstance(value, list) else _shown(value)
             message = (
                 f"no records at {show_path(keys)}: at {show_path(keys[:depth])} there is {there}, "
                 f"not an object with the key {compact_json(key)}"
@@ -100,6 +102,7 @@ def _is_empty(value: JsonValue) -> bool:
     return value is None or value == "" or value == [] or value == {}
 
 
-def _shorten(value: JsonValue) -> str:
+def _shown(value: JsonValue) -> str:
     text = compact_json(value)
-    return text if len(text) <= 60 else text[:60] + "…"
+    # not cut, since half a secret would not be redacted
+    return text if len(text) <= 60 else f"a value of {len(text):,} characters"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # as ElementTree has it, between a namespace and a name
 _SEPARATOR = "}"
-_HEAD_BYTES = 800
+_HEAD_BYTES = 2000
 
 
 @dataclass(slots=True)

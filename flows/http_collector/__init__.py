@@ -1,7 +1,11 @@
-"""COLLECT: a planned request becomes a payload. The only door to the network."""
+"""COLLECT: sends planned requests and returns the responses. Only this folder calls the APIs.
 
-from flows.http_collector.collector import HttpCollector, Response
+Retries, deadlines, host limits, redirects, credentials and tokens are handled here.
+"""
+
+from flows.http_collector.attempt import Response
+from flows.http_collector.collector import HttpCollector
+from flows.http_collector.errors import CollectionError
 from flows.http_collector.host_limits import host_of
-from flows.http_collector.responses import CollectionError
 
 __all__ = ["CollectionError", "HttpCollector", "Response", "host_of"]

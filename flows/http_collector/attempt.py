@@ -1,55 +1,60 @@
-"""One attempt to get a reply: credentials to the API's own origin only, within time and size."""
+"""One attempt at a request, within its deadline and size limit, redirects included."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import httpx
-from h2.exceptions import H2Error
 
 from flows.api_config import ResolvedSecrets, TokenAuth, is_loopback
 from flows.documents import DocumentError, readable
 from flows.http_collector.authentication import authenticated, same_origin
 from flows.http_collector.deadlines import BoundedClient
-from flows.http_collector.redirects import is_inward
-from flows.http_collector.response_classification import meaning_of
-from flows.http_collector.responses import (
+from flows.http_collector.errors import (
     AttemptFailedError,
     failed_exchange,
     failed_status,
-    no_whole_reply,
+    provider_message,
+    timed_out,
 )
+from flows.http_collector.redirects import is_redirect_inward
+from flows.http_collector.response_classification import classify_response
 from flows.http_collector.tokens import TokenStore
 from flows.request_plan import CollectionRequest
 
 MAX_REDIRECTS = 5
-# longer than a lost packet takes to be sent again, thrice
+# enough for TCP to send a lost SYN three more times
 CONNECT_SECONDS = 8.0
-# what is meant for the API is not told to others that it leads to
-_SENT_ELSEWHERE = frozenset({"accept", "accept-language", "user-agent"})
+# the headers that are sent to other origins too
+_PUBLIC_HEADERS = frozenset({"accept", "accept-language", "user-agent"})
 _KNOWN_CODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate"})
-# enough for what a provider has to say about an error
+# read of an error response, for the provider's message
 _ERROR_BODY_BYTES = 65_536
 
 
 def full_url(request: CollectionRequest) -> httpx.URL:
-    """The address of a request with all its parameters, before any credential is added."""
+    """The URL of a request with all its parameters, without credentials."""
     return httpx.URL(request.url).copy_merge_params(request.params)
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What came back.
+class Response:
+    """A usable response.
 
     Attributes:
-        body: The bytes, decompressed; none where the API says that it has no data.
-        next_url: Where the HTTP Link header says that the next page is.
-        is_unpublished: It is a 404, which for dates so young means that their data is still to come.
-        charset: Of the body, by its Content-Type.
+        body: The decompressed bytes; empty where the API says that it has no data.
+        source_url: The URL asked, with its parameters and without secrets.
+        collected_at: When the response was complete (UTC).
+        next_url: The URL of the next page, from the HTTP Link header.
+        is_unpublished: The response was a 404 for dates whose data may not be published yet.
+        charset: The charset named by the Content-Type.
     """
 
     body: bytes = field(repr=False)
+    source_url: str
+    collected_at: datetime
     next_url: str | None = None
     is_unpublished: bool = False
     charset: str | None = None
@@ -61,7 +66,7 @@ class _Redirect:
 
 
 class _TokenRefusedError(Exception):
-    """The API did not take the token it was sent."""
+    """The API refused a token."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,12 @@ class Attempt:
     """One attempt at a request.
 
     Attributes:
-        request: What to ask.
+        request: The request.
         client: Sends it.
-        secrets: Credentials of the API.
-        tokens: Tokens that the API's services hand out.
-        shown_url: The address to name in errors.
-        seconds: How long it may take, from connecting to the last byte.
+        secrets: The API's credentials.
+        tokens: The OAuth2 tokens of the run.
+        shown_url: The URL for messages, without secrets.
+        seconds: The time allowed, from connecting to the last byte.
     """
 
     request: CollectionRequest
@@ -84,8 +89,8 @@ class Attempt:
     shown_url: str
     seconds: float
 
-    def reply(self) -> Reply:
-        """The API's reply, a refused token renewed once.
+    def response(self) -> Response:
+        """Send the request and read the response; a token that is refused is renewed once.
 
         Raises:
             AttemptFailedError: For any other outcome.
@@ -96,26 +101,25 @@ class Attempt:
         except _TokenRefusedError:
             return self._follow(deadline, may_renew=False)
 
-    def _follow(self, deadline: float, *, may_renew: bool) -> Reply:
+    def _follow(self, deadline: float, *, may_renew: bool) -> Response:
         url = full_url(self.request)
         if self.request.linked_from:
-            self._check_way(httpx.URL(self.request.linked_from), url, "is a link")
+            self._check_target(httpx.URL(self.request.linked_from), url, "is a link")
         for _ in range(MAX_REDIRECTS + 1):
             try:
-                answer = self._exchange(url, deadline, may_renew=may_renew)
-            except (httpx.HTTPError, H2Error) as error:
+                found = self._exchange(url, deadline, may_renew=may_renew)
+            except httpx.HTTPError as error:
                 raise failed_exchange(error, self.shown_url, self.seconds) from None
             except httpx.InvalidURL:
                 raise self._failure("redirects to something that is not a URL") from None
-            if isinstance(answer, Reply):
-                return answer
-            self._check_way(url, answer.url, "redirects")
-            url = answer.url
+            if isinstance(found, Response):
+                return found
+            self._check_target(url, found.url, "redirects")
+            url = found.url
         raise self._failure(f"redirects more than {MAX_REDIRECTS} times")
 
-    def _exchange(self, url: httpx.URL, deadline: float, *, may_renew: bool) -> Reply | _Redirect:
-        """The reply, or where the server sends us instead."""
-        # as bytes, since httpx takes text for ASCII
+    def _exchange(self, url: httpx.URL, deadline: float, *, may_renew: bool) -> Response | _Redirect:
+        # as bytes, since httpx encodes text as ASCII
         headers = httpx.Headers([(name.encode(), value.encode()) for name, value in self.request.headers])
         api = self.request.api
         asked_url = url
@@ -129,13 +133,12 @@ class Attempt:
         if same_origin(url, httpx.URL(self.request.linked_from or self.request.url)):
             asked_url, headers = authenticated(url, headers, api.auth_entries, self.secrets, token_of)
         else:
-            headers = httpx.Headers([item for item in headers.multi_items() if item[0] in _SENT_ELSEWHERE])
+            headers = httpx.Headers([item for item in headers.multi_items() if item[0] in _PUBLIC_HEADERS])
         seconds_left = self._seconds_left(deadline)
         timeout = httpx.Timeout(seconds_left, connect=min(seconds_left, CONNECT_SECONDS))
         with self.client.stream("GET", asked_url, headers=headers, timeout=timeout) as response:
             self._check_encoding(response)
             if response.has_redirect_location:
-                self.client.leaves_unread = True
                 return _Redirect(url.join(response.headers["Location"]))
             if response.status_code == httpx.codes.UNAUTHORIZED and sent_tokens:
                 for entry, token in sent_tokens:
@@ -143,36 +146,49 @@ class Attempt:
                 if may_renew:
                     raise _TokenRefusedError
             if not response.is_success:
-                return self._reply_to_error(response, deadline)
+                return self._error_response(response, deadline)
             body = self._read(response, deadline)
-            meaning = meaning_of(api, response.status_code, self._readable(body, response))
-            if meaning is None:
-                return Reply(body, _next_url(url, response), charset=response.charset_encoding)
-            if meaning.is_empty:
-                return Reply(b"")
-            raise self._failure(": ".join(filter(None, ("answers with an error", meaning.words))))
+            classification = classify_response(api, response.status_code, self._readable(body, response))
+            if classification is None:
+                return self._usable(body, _next_url(url, response), charset=response.charset_encoding)
+            if classification.is_empty:
+                return self._usable(b"")
+            message = provider_message(self.tokens.redact(classification.message))
+            raise self._failure(": ".join(filter(None, ("returned an error", message))))
 
-    def _reply_to_error(self, response: httpx.Response, deadline: float) -> Reply:
-        self.client.leaves_unread = True
+    def _error_response(self, response: httpx.Response, deadline: float) -> Response:
         start = b""
         for chunk in response.iter_bytes(_ERROR_BODY_BYTES):
             start += chunk
             if len(start) >= _ERROR_BODY_BYTES or time.monotonic() > deadline:
                 break
         start = self._readable(start, response)
-        meaning = meaning_of(self.request.api, response.status_code, start)
-        is_still_to_come = (
-            self.request.may_be_unpublished and response.status_code == httpx.codes.NOT_FOUND and not meaning
+        classification = classify_response(self.request.api, response.status_code, start)
+        is_unpublished = (
+            self.request.may_be_unpublished
+            and response.status_code == httpx.codes.NOT_FOUND
+            and classification is None
         )
-        if is_still_to_come or (meaning and meaning.is_empty):
-            return Reply(b"", is_unpublished=is_still_to_come)
-        raise failed_status(response, self.shown_url, start, words=meaning.words if meaning else "")
+        if is_unpublished or (classification and classification.is_empty):
+            return self._usable(b"", is_unpublished=is_unpublished)
+        message = classification.message if classification else ""
+        raise failed_status(response, self.shown_url, start, self.tokens.redact, message=message)
+
+    def _usable(
+        self,
+        body: bytes,
+        next_url: str | None = None,
+        *,
+        is_unpublished: bool = False,
+        charset: str | None = None,
+    ) -> Response:
+        return Response(body, self.shown_url, datetime.now(UTC), next_url, is_unpublished, charset)
 
     def _readable(self, body: bytes, response: httpx.Response) -> bytes:
         try:
             return readable(body, self.request.api.format, response.charset_encoding)
         except DocumentError:
-            # it may be cut; tabulating says what is wrong with a whole one
+            # the start of an error response may end within a character; tabulation reports other faults
             return body
 
     def _seconds_left(self, deadline: float) -> float:
@@ -184,41 +200,41 @@ class Attempt:
         for chunk in response.iter_bytes():
             size += len(chunk)
             if time.monotonic() > deadline:
-                raise no_whole_reply(self.shown_url, self.seconds)
+                raise timed_out(self.shown_url, self.seconds)
             if size > api.max_response_mb * 1e6:
-                raise self._failure(f"answers with more than max_response_mb ({api.max_response_mb:g} MB)")
+                raise self._failure(f"returned more than max_response_mb ({api.max_response_mb:g} MB)")
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _check_way(self, from_url: httpx.URL, to_url: httpx.URL, leads: str) -> None:
+    def _check_target(self, from_url: httpx.URL, to_url: httpx.URL, leads: str) -> None:
         if to_url.scheme not in {"http", "https"} or not to_url.host:
             raise self._failure(f"{leads} to something that is not http(s)")
-        if not self.request.api.allow_local_redirects and is_inward(from_url.host, to_url.host):
+        if not self.request.api.allow_local_redirects and is_redirect_inward(from_url.host, to_url.host):
             raise self._failure(
-                f"{leads} to this machine or its link ({to_url.host}), which only an API with "
-                '"allow_local_redirects": true may'
+                f"{leads} to this machine or a link-local address ({to_url.host}): "
+                'set "allow_local_redirects": true if that is intended'
             )
         is_downgrade = from_url.scheme == "https" and to_url.scheme == "http"
         if is_downgrade and not (self.request.api.allow_insecure or is_loopback(to_url.host)):
             raise self._failure(f"{leads} from https to plain http")
 
     def _check_encoding(self, response: httpx.Response) -> None:
-        # one compression in another grows a thousandfold twice, before the size can be looked at
+        # nested compression expands a thousandfold twice before the size can be checked
         codings = response.headers.get("Content-Encoding", "").lower().replace(",", " ").split()
         if len(codings) > 1 or not _KNOWN_CODINGS.issuperset(codings):
-            raise self._failure(f"is compressed in a way that is not taken ({' '.join(codings)})")
+            raise self._failure(f"has an unsupported Content-Encoding ({' '.join(codings)})")
 
     def _failure(self, what: str, *, retryable: bool = False) -> AttemptFailedError:
         return AttemptFailedError(f"{self.shown_url} {what}", retryable=retryable)
 
 
 def run_stopped() -> AttemptFailedError:
-    """The end of an attempt because the run itself is ending."""
-    return AttemptFailedError("the run was stopped before an answer came", retryable=False)
+    """The failure of an attempt because the run is ending."""
+    return AttemptFailedError("the run was stopped before a response came", retryable=False)
 
 
 def _next_url(url: httpx.URL, response: httpx.Response) -> str | None:
-    # RFC 8288: a link may be of several relations, whose case does not matter
+    # RFC 8288: a link may have several relations, compared without regard to case
     links = (link.get("url") for link in response.links.values() if "next" in _relations(link))
     link = next(filter(None, links), None)
     return str(url.join(link)) if link else None

@@ -1,4 +1,4 @@
-"""Putting credentials on a request: only here does a secret leave its wrapper."""
+"""Adds credentials to a request."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def authenticated(
     secrets: ResolvedSecrets,
     token_of: Callable[[TokenAuth], str],
 ) -> tuple[httpx.URL, httpx.Headers]:
-    """`url` and `headers` with the credentials of every auth entry; the arguments stay as they are.
+    """A copy of `url` and `headers` with the credentials of every auth entry.
 
     Args:
-        url: Where the request goes.
-        headers: Sent with it.
-        entries: How the API lets us in.
-        secrets: What they refer to.
-        token_of: Gives the token of an entry that has to ask for one.
+        url: The URL of the request.
+        headers: Its headers.
+        entries: The auth entries of the API.
+        secrets: The values they refer to.
+        token_of: Returns the token of an OAuth2 entry.
     """
     headers = httpx.Headers(headers)
     for entry in entries:
@@ -56,12 +56,12 @@ def authenticated(
 
 
 def _set(headers: httpx.Headers, name: str, value: str) -> None:
-    # as bytes, since httpx refuses text that is not ASCII and would show it in its error
+    # as bytes: httpx refuses text that is not ASCII, and its error shows the text
     headers.update([(name.encode(), value.encode())])
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
-    """Whether two URLs share scheme, host and port, so that credentials may go to both."""
+    """Whether two URLs share scheme, host and port, so that both may get the credentials."""
     return (one.scheme, one.host, _port(one)) == (other.scheme, other.host, _port(other))
 
 

@@ -1,7 +1,13 @@
-"""Connections whose exchanges end in time: when they should, and soon where the run ends.
+"""An httpx client with a deadline for each exchange, and whose reads end when the run ends.
 
-The HTTP client bounds each read, so that a server which sends a byte now and then holds it for
-ever, and a read that waits does not notice that the run is ending.
+httpx has no total timeout: its read timeout starts anew with each byte, so a server that sends a byte
+now and then holds a thread for ever (https://github.com/encode/httpx/issues/1450). Nor can a blocked
+read notice that the run is ending.
+
+This module therefore patches httpx. It replaces the network backend of the client's connection pools
+through private attributes: `httpx.Client._transport` and `._mounts`, `httpx.HTTPTransport._pool` and
+`httpcore.ConnectionPool._network_backend`. `pyproject.toml` pins httpx and httpcore for this reason. The
+module can go when httpx has a total timeout and a way to cancel a read.
 """
 
 from __future__ import annotations
@@ -15,7 +21,7 @@ from typing import Any
 import httpcore
 import httpx
 
-# how long a waiting read may take to notice that the run is ending
+# how long a blocked read may take to notice that the run is ending
 _SLICE_SECONDS = 0.25
 
 
@@ -24,74 +30,49 @@ class BoundedClient(httpx.Client):
 
     Args:
         stopping: Set when the run is ending.
-        options: Of `httpx.Client`.
-
-    Attributes:
-        leaves_unread: The rest of a reply may still come on one of its connections.
+        options: Arguments of `httpx.Client`.
     """
 
     def __init__(self, stopping: threading.Event, **options: Any) -> None:
         super().__init__(**options)
-        self.leaves_unread = False
-        self._bound = _Bound(stopping)
-        # a transport of our own in its place would switch off the proxies of the environment
+        self._deadline = _Deadline(stopping)
+        # a transport passed to httpx.Client would switch off the proxies named in the environment
         for transport in (self._transport, *self._mounts.values()):
             if isinstance(transport, httpx.HTTPTransport):
                 pool = transport._pool
-                pool._network_backend = _BoundedBackend(pool._network_backend, self._bound)
+                pool._network_backend = _BoundedBackend(pool._network_backend, self._deadline)
 
     def end_within(self, seconds: float) -> None:
-        """Let no read last beyond so many seconds from now."""
-        self._bound.deadline = time.monotonic() + seconds
-
-    @property
-    def has_http2(self) -> bool:
-        """Whether one of its connections is HTTP/2."""
-        return any(_is_http2(stream) for stream in self._bound.streams)
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether something has come on an idle HTTP/2 connection, most likely its end.
-
-        The HTTP client looks for that itself, but only with HTTP/1.1.
-        """
-        return any(
-            _is_http2(stream) and stream.get_extra_info("is_readable") for stream in self._bound.streams
-        )
+        """Set the deadline of all reads to `seconds` from now."""
+        self._deadline.at = time.monotonic() + seconds
 
 
-def _is_http2(stream: httpcore.NetworkStream) -> bool:
-    tls = stream.get_extra_info("ssl_object")
-    return tls is not None and tls.selected_alpn_protocol() == "h2"
-
-
-class _Bound:
-    """Until when the client may read, and its open connections."""
+class _Deadline:
+    """Until when (`time.monotonic()`) a client may read."""
 
     def __init__(self, stopping: threading.Event) -> None:
         self._stopping = stopping
-        self.deadline = float("inf")
-        self.streams: set[httpcore.NetworkStream] = set()
+        self.at = float("inf")
 
     def seconds_left(self) -> float:
-        """Until the deadline.
+        """The time left.
 
         Raises:
-            httpcore.ReadError: The run is ending.
-            httpcore.ReadTimeout: The deadline is over.
+            httpcore.ReadError: If the run is ending.
+            httpcore.ReadTimeout: If the deadline has passed.
         """
         if self._stopping.is_set():
             raise httpcore.ReadError("the run is ending")
-        seconds = self.deadline - time.monotonic()
+        seconds = self.at - time.monotonic()
         if seconds <= 0:
-            raise httpcore.ReadTimeout("the reply was not complete in time")
+            raise httpcore.ReadTimeout("the response was not complete before the deadline")
         return seconds
 
 
 class _BoundedBackend(httpcore.NetworkBackend):
-    def __init__(self, backend: httpcore.NetworkBackend, bound: _Bound) -> None:
+    def __init__(self, backend: httpcore.NetworkBackend, deadline: _Deadline) -> None:
         self._backend = backend
-        self._bound = bound
+        self._deadline = deadline
 
     def connect_tcp(
         self,
@@ -102,27 +83,26 @@ class _BoundedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _BoundedStream(stream, self._bound)
+        return _BoundedStream(stream, self._deadline)
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.NetworkStream:
         stream = self._backend.connect_unix_socket(path, timeout, socket_options)
-        return _BoundedStream(stream, self._bound)
+        return _BoundedStream(stream, self._deadline)
 
     def sleep(self, seconds: float) -> None:
         self._backend.sleep(seconds)
 
 
 class _BoundedStream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream, bound: _Bound) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, deadline: _Deadline) -> None:
         self._stream = stream
-        self._bound = bound
-        bound.streams.add(self)
+        self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the deadline is sooner
         while True:
-            seconds = min(self._bound.seconds_left(), _SLICE_SECONDS)
+            seconds = min(self._deadline.seconds_left(), _SLICE_SECONDS)
             try:
                 return self._stream.read(max_bytes, seconds)
             except httpcore.ReadTimeout:
@@ -132,14 +112,12 @@ class _BoundedStream(httpcore.NetworkStream):
         self._stream.write(buffer, timeout)
 
     def close(self) -> None:
-        self._bound.streams.discard(self)
         self._stream.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        self._bound.streams.discard(self)
-        return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._bound)
+        return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -1,4 +1,4 @@
-"""Politeness: how many requests a host sees at once, how quickly they follow, and when to let it be."""
+"""The limits of a host: requests at once, requests per second, and its circuit breakers."""
 
 from __future__ import annotations
 
@@ -11,67 +11,72 @@ from urllib.parse import urlsplit
 from flows.api_config import ApiConfig
 
 DEFAULT_MAX_CONCURRENCY = 8
-# requests in a row that nothing answered, each with all its attempts, until a host counts as down
-SILENCES_OF_A_HOST_THAT_IS_DOWN = 4
-# an archive may answer HTTP 500 for every day before its first, and is there for the others
-FAILURES_OF_A_HOST_THAT_IS_HOPELESS = 50
+# requests in a row, each with all its attempts, that got no connection or no complete response
+MAX_CONSECUTIVE_TIMEOUTS = 4
+# an archive may answer HTTP 500 for every day before its first, and works for the days after
+MAX_CONSECUTIVE_FAILURES = 50
 
 
 class HostLimit:
-    """The limit of one host, shared by all APIs on it and by all threads.
+    """The limits of one host, shared by all its APIs and all threads.
+
+    It holds two circuit breakers, which open after `MAX_CONSECUTIVE_TIMEOUTS` and
+    `MAX_CONSECUTIVE_FAILURES` failed requests and close with the next response.
 
     Args:
-        max_concurrency: Requests under way at once.
-        requests_per_second: Starts of requests are at least its inverse apart; None for no limit.
+        max_concurrency: Requests at the same time.
+        requests_per_second: Requests start at least its inverse apart; None for no limit.
         wait: Waits some seconds; raises to give up.
+
+    Attributes:
+        interval: Seconds between the starts of two requests.
     """
 
     def __init__(
         self, max_concurrency: int, requests_per_second: float | None, wait: Callable[[float], None]
     ) -> None:
-        self._places = threading.BoundedSemaphore(max_concurrency)
         self.interval = 1 / requests_per_second if requests_per_second else 0.0
-        """Seconds between the starts of two requests."""
+        self._slots = threading.BoundedSemaphore(max_concurrency)
         self._wait = wait
         self._lock = threading.Lock()
         self._next_start = 0.0
-        self._silences_in_a_row = 0
-        self._failures_in_a_row = 0
+        self._consecutive_timeouts = 0
+        self._consecutive_failures = 0
 
     @property
-    def is_down(self) -> bool:
-        """Whether so many requests in a row had no answer that asking again is of no use for now.
+    def is_timeout_circuit_open(self) -> bool:
+        """Whether so many requests in a row timed out that requests are not retried.
 
-        Each request is still sent once, so that a host that is back is noticed.
+        Each request is still sent once, which closes the circuit when the host is back.
         """
         with self._lock:
-            return self._silences_in_a_row >= SILENCES_OF_A_HOST_THAT_IS_DOWN
+            return self._consecutive_timeouts >= MAX_CONSECUTIVE_TIMEOUTS
 
     @property
-    def is_hopeless(self) -> bool:
-        """Whether so many requests failed in a row that a host which does answer is not worth asking."""
+    def is_failure_circuit_open(self) -> bool:
+        """Whether so many requests in a row failed that a backfill does not try its other windows."""
         with self._lock:
-            return self._failures_in_a_row >= FAILURES_OF_A_HOST_THAT_IS_HOPELESS
+            return self._consecutive_failures >= MAX_CONSECUTIVE_FAILURES
 
-    def answered(self) -> None:
-        """The host gave a reply, be it a refusal."""
+    def record_response(self) -> None:
+        """Close both circuits: the host gave a response, even if it is a 4xx."""
         with self._lock:
-            self._silences_in_a_row = self._failures_in_a_row = 0
+            self._consecutive_timeouts = self._consecutive_failures = 0
 
-    def failed(self, *, is_silent: bool) -> None:
-        """A request failed by a fault of the host, and is not sent again; `is_silent`: nothing came back."""
+    def record_failure(self, *, got_no_response: bool) -> None:
+        """Count a request that failed with all its attempts; `got_no_response`: see `AttemptFailedError`."""
         with self._lock:
-            self._failures_in_a_row += 1
-            self._silences_in_a_row = self._silences_in_a_row + 1 if is_silent else 0
+            self._consecutive_failures += 1
+            self._consecutive_timeouts = self._consecutive_timeouts + 1 if got_no_response else 0
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold one of the host's places, once it is this request's turn."""
-        with self._places:
-            self._wait(self._seconds_until_turn())
+    def slot(self) -> Iterator[None]:
+        """Hold one of the host's slots, and wait until the next request may start."""
+        with self._slots:
+            self._wait(self._seconds_until_start())
             yield
 
-    def _seconds_until_turn(self) -> float:
+    def _seconds_until_start(self) -> float:
         with self._lock:
             now = time.monotonic()
             start = max(now, self._next_start)
@@ -97,5 +102,5 @@ def host_limits(apis: Iterable[ApiConfig], wait: Callable[[float], None]) -> dic
 
 
 def host_of(api: ApiConfig) -> str:
-    """The host an API is on, with its port where the URL names one."""
+    """The host of an API, with its port where the URL names one."""
     return urlsplit(api.url).netloc.casefold()

@@ -1,4 +1,4 @@
-"""Where redirects must not lead: inward, to services that trust whoever can reach them."""
+"""Redirects to the local machine or network link, where services trust every caller (SSRF)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import socket
 from flows.api_config import is_loopback
 
 
-def is_inward(from_host: str, to_host: str) -> bool:
-    """Whether a redirect leads from further away to this machine or to its link.
+def is_redirect_inward(from_host: str, to_host: str) -> bool:
+    """Whether a redirect leads from another machine to this one or to a link-local address.
 
-    Link-local addresses are those of cloud machines' metadata services, which hand out credentials.
-    Names are looked up; one that is not found is nowhere near.
+    Cloud metadata services, which hand out credentials, have link-local addresses. Host names are
+    resolved; a name that does not resolve counts as another machine.
     """
     return _nearness(to_host) > _nearness(from_host)
 
 
 def _nearness(host: str) -> int:
-    """0 for other machines, 1 for this one, 2 for addresses of its link."""
+    """0 for other machines, 1 for this one, 2 for link-local addresses."""
     if is_loopback(host):
         return 1
     return max(map(_nearness_of_address, _addresses(host)), default=0)

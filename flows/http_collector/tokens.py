@@ -1,4 +1,4 @@
-"""Bearer tokens that a service hands out: asked for once, kept until they expire, renewed when refused."""
+"""OAuth2 bearer tokens: requested once, cached until they expire, renewed when the API refuses them."""
 
 from __future__ import annotations
 
@@ -10,31 +10,30 @@ from typing import Any
 
 import httpx
 import msgspec
-from h2.exceptions import H2Error
 
 from flows.api_config import OAuth2PasswordAuth, ResolvedSecrets, TokenAuth
-from flows.http_collector.responses import AttemptFailedError, failed_exchange, failed_status
+from flows.http_collector.errors import AttemptFailedError, failed_exchange, failed_status
 
-# a token is renewed this long before its end, so that it does not end under way
+# renewed this long before it expires, so that it does not expire in flight
 _LEEWAY_SECONDS = 30.0
-# where the service does not say how long a token lives
+# where the response has no expires_in
 _DEFAULT_LIFETIME_SECONDS = 300.0
-_MAX_REPLY_BYTES = 1_000_000
-_ERROR_BODY_BYTES = 2048
+_MAX_RESPONSE_BYTES = 1_000_000
+_ERROR_BODY_BYTES = 65_536
 
 
 @dataclass
 class _Entry:
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: str | None = None
-    good_until: float = 0.0
+    expires_at: float = 0.0
 
 
 class TokenStore:
-    """The tokens of one run, shared by its threads; each is asked for by one of them.
+    """The tokens of one run. Thread-safe; each token is requested by one thread only.
 
     Args:
-        secrets: What the grants need.
+        secrets: The credentials of the grants.
     """
 
     def __init__(self, secrets: ResolvedSecrets) -> None:
@@ -44,29 +43,29 @@ class TokenStore:
         self._seen: set[str] = set()
 
     def token(self, auth: TokenAuth, client: httpx.Client, timeout: float) -> str:
-        """The token to send now, asked for where there is none or it is about to expire.
+        """The token to send now, requested if there is none or it is about to expire.
 
         Raises:
-            AttemptFailedError: Where none was given.
+            AttemptFailedError: If the token service gave none.
         """
         entry = self._entry(auth)
         with entry.lock:
-            if entry.token is None or time.monotonic() >= entry.good_until:
-                entry.token, lifetime = self._ask(auth, client, timeout)
-                entry.good_until = time.monotonic() + max(lifetime - _LEEWAY_SECONDS, lifetime / 2)
+            if entry.token is None or time.monotonic() >= entry.expires_at:
+                entry.token, lifetime = self._request_token(auth, client, timeout)
+                entry.expires_at = time.monotonic() + max(lifetime - _LEEWAY_SECONDS, lifetime / 2)
                 with self._lock:
                     self._seen.add(entry.token)
             return entry.token
 
     def refused(self, auth: TokenAuth, token: str) -> None:
-        """Forget a token that the API did not take, unless another has been asked for since."""
+        """Forget a token that the API refused, unless it has been replaced since."""
         entry = self._entry(auth)
         with entry.lock:
             if entry.token == token:
                 entry.token = None
 
     def redact(self, text: str) -> str:
-        """`text` with every token and secret in it replaced."""
+        """`text` with every token and secret replaced."""
         with self._lock:
             seen = tuple(self._seen)
         return self._secrets.redact(text, *seen)
@@ -75,7 +74,7 @@ class TokenStore:
         with self._lock:
             return self._entries.setdefault(auth.model_dump_json(), _Entry())
 
-    def _ask(self, auth: TokenAuth, client: httpx.Client, timeout: float) -> tuple[str, float]:
+    def _request_token(self, auth: TokenAuth, client: httpx.Client, timeout: float) -> tuple[str, float]:
         shown = self._secrets.redact(auth.token_url)
         try:
             with client.stream(
@@ -87,16 +86,16 @@ class TokenStore:
             ) as response:
                 if not response.is_success:
                     start = next(response.iter_bytes(_ERROR_BODY_BYTES), b"")
-                    raise failed_status(response, shown, start, advice=_ADVICE)
-                reply = _decoded(_read(response, shown), shown)
-        except (httpx.HTTPError, H2Error) as error:
+                    raise failed_status(response, shown, start, self.redact, advice=_ADVICE)
+                document = _decoded(_read(response, shown), shown)
+        except httpx.HTTPError as error:
             raise failed_exchange(error, shown, timeout) from None
-        token = reply.get(auth.token_field)
+        token = document.get(auth.token_field)
         if not isinstance(token, str) or not token.strip() or not token.isascii() or not token.isprintable():
-            known = ", ".join(sorted(reply)) or "none"
-            cause = f"{shown} gave no token in '{auth.token_field}'; the fields of its reply: {known}"
+            fields = ", ".join(sorted(document)) or "none"
+            cause = f"{shown} gave no token in '{auth.token_field}'; the fields of its response: {fields}"
             raise AttemptFailedError(cause, retryable=False)
-        return token, _lifetime(reply)
+        return token, _lifetime(document)
 
     def _grant(self, auth: TokenAuth) -> dict[str, str]:
         if isinstance(auth, OAuth2PasswordAuth):
@@ -126,24 +125,24 @@ def _read(response: httpx.Response, shown: str) -> bytes:
     body = b""
     for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > _MAX_REPLY_BYTES:
-            raise AttemptFailedError(f"{shown} answers with more than a token", retryable=False)
+        if len(body) > _MAX_RESPONSE_BYTES:
+            raise AttemptFailedError(f"{shown}: the response is too large for a token", retryable=False)
     return body
 
 
 def _decoded(body: bytes, shown: str) -> Mapping[str, Any]:
     try:
-        reply = msgspec.json.decode(body)
+        document = msgspec.json.decode(body)
     except (msgspec.DecodeError, ValueError):
-        reply = None
-    if not isinstance(reply, dict):
-        raise AttemptFailedError(f"{shown} answered something else than a token's JSON", retryable=False)
-    return reply
+        document = None
+    if not isinstance(document, dict):
+        raise AttemptFailedError(f"{shown}: the response is not a JSON object with a token", retryable=False)
+    return document
 
 
-def _lifetime(reply: Mapping[str, Any]) -> float:
+def _lifetime(document: Mapping[str, Any]) -> float:
     try:
-        # some services write the number as text
-        return max(float(reply["expires_in"]), 1.0)
+        # some services write the number as a string
+        return max(float(document["expires_in"]), 1.0)
     except (KeyError, TypeError, ValueError):
         return _DEFAULT_LIFETIME_SECONDS

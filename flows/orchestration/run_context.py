@@ -102,6 +102,6 @@ def shared_by(parameters: RunParameters) -> SharedRun:
 @contextmanager
 def _opened(parameters: RunParameters, prepared: RunResources, planned: int) -> Iterator[SharedRun]:
     places = shared_places(prepared.apis)
-    with HttpCollector(prepared.apis, prepared.secrets, shared_place=places) as collector:
+    with HttpCollector(prepared.apis, prepared.secrets, shared_slot=places) as collector:
         run = ApiCollector(parameters.run_id, collector, prepared.store, prepared.spool)
         yield SharedRun(run, WindowCollector(run, parameters.started_at, ProgressCount(planned)))

@@ -15,6 +15,7 @@ from flows.api_config import (
     PagePagination,
     Pagination,
 )
+from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector, Response
 from flows.pagination.page_values import number_at, text_at
 from flows.pagination.pages import Page, read_page
@@ -36,7 +37,12 @@ def collect_pages(request: CollectionRequest, collector: HttpCollector) -> Itera
     page: Page | None = None
     while True:
         payload = collector.collect(asked)
-        last, page = page, read_page(request.api, payload, page)
+        try:
+            last, page = page, read_page(request.api, payload, page)
+        except DocumentError as error:
+            # redacted before str() cuts it
+            reason = DocumentError(collector.redact(error.reason))
+            raise CollectionError(f"{payload.source_url}: {reason}") from None
         if last is not None and page.rows and page.rows == last.rows:
             raise CollectionError(
                 f"{payload.source_url}: page {page.number} repeats page {last.number}; "

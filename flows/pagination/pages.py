@@ -26,7 +26,7 @@ from flows.documents import (
     values_at,
     walk_to_records,
 )
-from flows.http_collector import CollectionError, Response
+from flows.http_collector import Response
 
 _ADVICE = 'say where the rows are, with "records"'
 _NOTHING: tuple[JsonValue, ...] = (None, "", [], {}, 0)
@@ -67,7 +67,7 @@ def read_page(api: ApiConfig, payload: Response, last: Page | None) -> Page:
     """A payload as a page, given the one before it.
 
     Raises:
-        CollectionError: Where it cannot be read, holds something else than the pages before it, or paging
+        DocumentError: Where it cannot be read, holds something else than the pages before it, or paging
             goes by its rows and they cannot be told.
     """
     number = last.number + 1 if last else 1
@@ -80,7 +80,7 @@ def read_page(api: ApiConfig, payload: Response, last: Page | None) -> Page:
             return _with_place(api, page, found_at)
         return _at_place(api, replace(page, place=last.place, around=last.around))
     except DocumentError as error:
-        raise CollectionError(f"{payload.source_url}: page {number} cannot be read: {error}") from None
+        raise DocumentError(f"page {number} cannot be read: {error.reason}") from None
 
 
 def _with_place(api: ApiConfig, page: Page, found_at: tuple[str, ...]) -> Page:

@@ -1,4 +1,4 @@
-"""PLAN: which requests a run makes. Pure: no network, no clock."""
+"""PLAN: turns APIs and dates into windows and requests. Pure: no network, no clock."""
 
 from flows.request_plan.backfill import (
     MAX_WINDOWS,

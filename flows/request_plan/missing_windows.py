@@ -1,4 +1,4 @@
-"""Dates that are not stored yet as windows to ask for, none of which overlaps an object that is there."""
+"""The windows that are not stored yet, none of which overlaps a stored object."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from flows.request_plan.windows import Window
 
 @dataclass(frozen=True)
 class StoredSpan:
-    """What one object in the bucket holds.
+    """The time span of one object in the bucket.
 
     Attributes:
-        start: Its first moment (UTC), which names it.
+        start: The first moment (UTC), after which the object is named.
         end: The first moment after it (UTC).
-        known_until: Up to when what it holds is final (UTC).
+        known_until: The moment (UTC) up to which its data is final.
     """
 
     start: datetime
@@ -33,20 +33,20 @@ def missing_windows(
     *,
     force: bool = False,
 ) -> tuple[tuple[Window, ...], int]:
-    """The units that are not stored yet, as windows of at most `max_window` of them.
+    """The units that are not stored yet, joined to windows of at most `max_window` units.
 
-    An object that holds one of them is collected anew as a whole, so that nothing it holds is lost when its
-    successor takes its place, and no unit is in two objects; units that follow it may join it.
+    Where a unit of a stored object is to be collected again, all units of the object are, since the new
+    object replaces the old one. Units that follow may be joined to them. No unit is in two objects.
 
     Args:
         api: The API.
-        units: In the order of time; also those that such an object holds beside what is asked for.
-        spans: What is stored of them, in the order of time.
-        asked_for: The first moment of what is asked for, and the first after it.
-        force: Whether to collect also what is stored.
+        units: Windows of one unit each, in order of time, including all units of the stored objects.
+        spans: The stored objects, in order of time.
+        asked_for: The first moment of the range asked for, and the first moment after it.
+        force: Whether to collect stored units too.
 
     Returns:
-        The windows, and how many of the units asked for need not be collected.
+        The windows, and the number of units in the range that need not be collected.
     """
     since, until = (moment.astimezone(UTC) for moment in asked_for)
     owned = list(_with_owners(units, spans))
@@ -72,7 +72,7 @@ def missing_windows(
 def _with_owners(
     units: Iterable[Window], spans: Sequence[StoredSpan]
 ) -> Iterator[tuple[Window, StoredSpan | None]]:
-    """Each unit with the object that holds it, if one does."""
+    """Each unit, and the stored object that contains it, if any."""
     position = 0
     for unit in units:
         start, end = unit.start.astimezone(UTC), unit.end.astimezone(UTC)

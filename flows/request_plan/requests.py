@@ -1,4 +1,4 @@
-"""The requests for one API's data, its placeholders filled in."""
+"""Builds the requests of an API, with placeholders filled in."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from urllib.parse import quote
 from flows.api_config import ApiConfig, Dates, Placeholder, moment_text, parse_template
 from flows.request_plan.windows import Window, current_window, window_stamp
 
-# the ISO's real-time demand comes five days late, the slowest that is known
+# ISO New England publishes real-time demand after five days, the slowest dataset known
 _PUBLISHED_WITHIN = timedelta(days=10)
 
-# webservices.iso-ne.com answers in XML unless JSON is asked for
+# webservices.iso-ne.com returns XML unless JSON is asked for
 _ACCEPT = {
     "json": "application/json",
     "csv": "text/csv, text/plain;q=0.9, */*;q=0.1",
@@ -25,18 +25,18 @@ _ACCEPT = {
 
 @dataclass(frozen=True)
 class CollectionRequest:
-    """One request to make.
+    """One request.
 
     Attributes:
-        api: The API it belongs to, with its limits and auth references.
-        url: Where to ask; no secret is in it.
-        params: Query parameters added to those already in `url`.
-        headers: Sent with the request; auth comes on top in the collector.
-        stamp: The part of the object's name that tells runs (or days) apart.
-        labels: What stands for each name under `values`, in their order.
-        may_be_unpublished: Its data is so young that a 404 means that it is still to come.
-        linked_from: The address that was asked first, where `url` is a link that came with its reply:
-            credentials go to that one's origin only.
+        api: The API, with its limits and auth references.
+        url: The URL, without secrets.
+        params: Query parameters in addition to those in `url`.
+        headers: The headers, without credentials, which the collector adds.
+        stamp: The date or timestamp in the object's name.
+        labels: The value of each name under `values`, in their order.
+        may_be_unpublished: Whether a 404 means that the data is not published yet.
+        linked_from: The URL of the first page, if `url` is the link to a further page: credentials are
+            sent to the origin of the first page only.
     """
 
     api: ApiConfig
@@ -51,14 +51,14 @@ class CollectionRequest:
 
 @dataclass(frozen=True)
 class PlannedCollection:
-    """What becomes one table and one object: the requests for one API's data.
+    """The requests whose responses become one table and one object.
 
     Attributes:
         api: The API.
-        stamp: The part of the object's name that tells runs (or days) apart.
+        stamp: The date or timestamp in the object's name.
         requests: One, or one for each combination of the API's `values`.
-        window: The dates that were asked for; None where the API gives what is current.
-        series: Which collections follow one another, each to be compared with the one before.
+        window: The window of a backfill; None for current data.
+        series: Consecutive collections with the same series are compared by the data checks.
     """
 
     api: ApiConfig
@@ -69,17 +69,17 @@ class PlannedCollection:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """What tells this collection from the run's others."""
+        """The key of this collection within its run."""
         return (self.api.name, self.stamp)
 
 
 def plan_collections(apis: Iterable[ApiConfig], stamp: str, now: datetime) -> tuple[PlannedCollection, ...]:
-    """One collection for each API, all under the run's stamp (`YYYYMMDD_HHMMSS`, UTC).
+    """One collection for each API, all with the run's stamp.
 
     Args:
-        apis: What to collect.
-        stamp: Of the run.
-        now: The run's start; APIs with `dates` are asked for the unit that holds it.
+        apis: The APIs to collect.
+        stamp: The start of the run, `YYYYMMDD_HHMMSS` in UTC.
+        now: The start of the run; APIs with `dates` are asked for the window that contains it.
     """
     return tuple(
         PlannedCollection(
@@ -90,12 +90,12 @@ def plan_collections(apis: Iterable[ApiConfig], stamp: str, now: datetime) -> tu
 
 
 def plan_window(api: ApiConfig, window: Window, now: datetime, series: str = "") -> PlannedCollection:
-    """The collection of one window of an API that can be asked for dates, named by its data's date.
+    """The collection of one window of an API with `dates`; the object is named after the window.
 
     Args:
-        api: An API with `dates`.
-        window: What to ask for.
-        now: To tell what may not be published yet.
+        api: The API.
+        window: The window to ask for.
+        now: The current time, from which follows whether the data may not be published yet.
         series: See `PlannedCollection`.
     """
     stamp = window_stamp(window, (api.dates or Dates()).unit)
@@ -133,11 +133,11 @@ def _fill(template: str, window: Window, labels: Mapping[str, str]) -> str:
 
 
 def _fill_url(template: str, window: Window, labels: Mapping[str, str]) -> str:
-    """Fill in a URL; what comes into it stays within its place in the path or the query."""
+    """Fill in a URL; a value is quoted, so that it stays one part of the path or the query."""
     return "".join(
         part
         if isinstance(part, str)
-        # a date may bring slashes of its own into a path, a value may not
+        # the format of a date may hold slashes that separate path segments, a value may not
         else quote(_text_of(part, window, labels), safe="" if part.name in labels else "/:,")
         for part in parse_template(template)
     )

@@ -1,4 +1,4 @@
-"""Stretches of time by the calendar of a zone: what an API is asked for, and what objects are named by."""
+"""Windows: the hour, day, month or year that a dated request asks for, by the calendar of a time zone."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from zoneinfo import ZoneInfo
 from flows.api_config import Dates, Unit
 
 _STAMPS = {"hour": "%Y%m%d%H", "day": "%Y%m%d", "month": "%Y%m", "year": "%Y"}
-# what the ISO's own reports write at the hour that an autumn day has twice
+# as in ISO New England's own reports, for the hour that occurs twice when DST ends
 _REPEATED_HOUR = "X"
-_HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of time an API is asked for, in the zone its data lives in.
+    """One unit or several consecutive units, in the time zone of the API.
 
     Attributes:
-        start: Its first moment.
+        start: The first moment.
         end: The first moment after it.
-        last: Where its last unit starts; `start` where it is one unit long.
-        units: How many hours, days, months or years it is long.
+        last: The start of the last unit; `start` for a window of one unit.
+        units: The number of units.
     """
 
     start: datetime
@@ -32,53 +32,47 @@ class Window:
     units: int = 1
 
     def is_followed_by(self, other: Window) -> bool:
-        """Whether another one begins where this one ends."""
+        """Whether `other` begins where this window ends."""
         return self.end.astimezone(UTC) == other.start.astimezone(UTC)
 
     def joined_with(self, other: Window) -> Window:
-        """Both as one, where the other follows."""
+        """This window and `other`, which follows it, as one window."""
         return Window(self.start, other.end, other.last, self.units + other.units)
 
 
 def current_window(dates: Dates, now: datetime) -> Window:
-    """The one hour, day, month or year that holds a moment, by the calendar of the API's zone.
+    """The window of one unit that contains `now`, by the calendar of the API's time zone.
 
-    A day is as long as it is there: 23 or 25 hours when the clocks change, and where they are put
-    forward at midnight it begins at 01:00.
-
-    An hour begins where the clock shows a full one, or leaps over it. So an hour that is shown twice
-    is two; and where clocks change by half an hour or between full hours, one is shorter or longer:
-    Australia/Lord_Howe has one from 02:30 to 03:00 in spring and one of an hour and a half from 01:00
-    in autumn, Pacific/Chatham one from 03:45 to 04:00 in spring. Each is named and asked for by the
-    clock time it begins at, and ends where the next begins.
+    A day has 23 or 25 hours when the clocks change, and begins at 01:00 where DST starts at midnight.
+    An hour has 60 minutes; the one that the clock shows twice is two windows.
     """
-    # through UTC, as a clock time that does not exist may come in
+    # through UTC, since `now` may be a local time that does not exist
     local = now.astimezone(UTC).astimezone(ZoneInfo(dates.timezone))
     start = _unit_start(local, dates.unit)
     return Window(start, _next_start(start, dates.unit), start)
 
 
 def windows_of_days(dates: Dates, first: date, last: date) -> Iterator[Window]:
-    """Every hour, day, month or year that has a part in some days, in order, one unit each.
+    """The windows of one unit each that overlap a range of days, in order of time.
 
     Args:
-        dates: The unit and the zone.
-        first: The first of the days, by the calendar of the zone.
-        last: The last of them, inclusive.
+        dates: The unit and the time zone.
+        first: The first day, by the calendar of the zone.
+        last: The last day, inclusive.
     """
     zone = ZoneInfo(dates.timezone)
     end = _midnight(last + timedelta(days=1), zone)
     window = current_window(dates, _midnight(first, zone))
-    # as moments: aware times of one zone are compared by their clocks
+    # in UTC: Python compares times of one zone by their local time
     while window.start.astimezone(UTC) < end.astimezone(UTC):
         yield window
         window = Window(window.end, _next_start(window.end, dates.unit), window.end)
 
 
 def window_stamp(window: Window, unit: Unit) -> str:
-    """The part of an object's name that its data's date gives: `YYYYMMDDHH`, `YYYYMMDD`, `YYYYMM`, `YYYY`.
+    """The date in an object's name: `YYYYMMDDHH`, `YYYYMMDD`, `YYYYMM` or `YYYY`.
 
-    The hour that an autumn day has twice is `…01` at first and `…01X` when it comes again.
+    When DST ends, the hour that occurs twice is `…01` the first time and `…01X` the second time.
     """
     stamp = window.start.strftime(_STAMPS[unit])
     return stamp + _REPEATED_HOUR if unit == "hour" and window.start.fold else stamp
@@ -100,7 +94,7 @@ def _next_start(start: datetime, unit: Unit) -> datetime:
     day = start.date()
     match unit:
         case "hour":
-            return _next_hour(start)
+            return _as_shown(start.astimezone(UTC) + _HOUR, start.tzinfo)
         case "day":
             return _midnight(day + timedelta(days=1), start.tzinfo)
         case "month":
@@ -111,43 +105,15 @@ def _next_start(start: datetime, unit: Unit) -> datetime:
 
 
 def _hour_start(local: datetime) -> datetime:
-    moment = local.astimezone(UTC)
-    start = (moment - _past_the_hour(local)).astimezone(local.tzinfo)
-    if start.utcoffset() == local.utcoffset():
-        return start
-    moment = moment.replace(second=0, microsecond=0)
-    while not _begins_hour(moment, local.tzinfo):
-        moment -= _MINUTE
-    return moment.astimezone(local.tzinfo)
-
-
-def _next_hour(start: datetime) -> datetime:
-    moment = start.astimezone(UTC)
-    following = (moment + _HOUR - _past_the_hour(start)).astimezone(start.tzinfo)
-    if following.utcoffset() == start.utcoffset():
-        return following
-    moment += _MINUTE
-    while not _begins_hour(moment, start.tzinfo):
-        moment += _MINUTE
-    return moment.astimezone(start.tzinfo)
-
-
-def _begins_hour(moment: datetime, zone: tzinfo | None) -> bool:
-    """Whether the clock shows a full hour, or has leapt over one since the minute before."""
-    shown, before = moment.astimezone(zone), (moment - _MINUTE).astimezone(zone)
-    # aware times of one zone are compared by their clocks
-    return shown.minute == 0 or shown - _past_the_hour(shown) > before
-
-
-def _past_the_hour(local: datetime) -> timedelta:
-    return timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    past_the_hour = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    return _as_shown(local.astimezone(UTC) - past_the_hour, local.tzinfo)
 
 
 def _midnight(day: date, zone: tzinfo | None) -> datetime:
-    """Where a day begins: not at 00:00 where clocks are put forward at midnight."""
-    return _as_shown(datetime(day.year, day.month, day.day, tzinfo=zone))
+    """The start of a day, which is not 00:00 where DST starts at midnight."""
+    return _as_shown(datetime(day.year, day.month, day.day, tzinfo=zone), zone)
 
 
-def _as_shown(local: datetime) -> datetime:
-    """The same moment as the zone's clock shows it; a time that the clock leaps over, where it lands."""
-    return local.astimezone(UTC).astimezone(local.tzinfo)
+def _as_shown(moment: datetime, zone: tzinfo | None) -> datetime:
+    """A moment as local time; a local time that does not exist becomes the one that the clock skips to."""
+    return moment.astimezone(UTC).astimezone(zone)

@@ -115,7 +115,7 @@ def test_what_fails_is_told_by_date_and_only_that_is_collected_by_the_next_run(
     isone.faults.add("*/day/20240102/*", faults.status(400), times=None)
     isone.faults.add("*/day/20240104/*", faults.Fault("no-rows"), times=None)
     results = pipeline.run_backfill(date(2024, 1, 1), date(2024, 1, 5))
-    # the other gives only what is current, and was not named
+    # the other returns current data only, and was not named
     (result,) = results["results"]
     assert counts_of(result) == {"planned": 5, "stored": 3, "empty": 1, "failed": 1}
     assert [failure["dates"] for failure in result["windows"]["failures"]] == ["20240102"]
@@ -296,7 +296,7 @@ def test_the_command_collects_days_and_refuses_what_makes_no_sense(
     tomorrow = (datetime.now(ZoneInfo("America/New_York")) + timedelta(days=1)).date().isoformat()
     for days, reason in (
         (("--start", "2024-01-03", "--end", "2024-01-01"), "end (2024-01-01) before they start (2024-01-03)"),
-        (("--start", tomorrow, "--end", tomorrow), "is asked for the future"),
+        (("--start", tomorrow, "--end", tomorrow), "cannot be asked for the future"),
         (("--start", "2024-01-01"), "--start and --end go together"),
         (("--force",), "--force goes with --start and --end"),
         (("--start", "2024-13-01", "--end", "2024-01-01"), "2024-13-01"),

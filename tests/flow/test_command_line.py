@@ -33,7 +33,7 @@ def test_run_prints_the_table_and_every_key_and_exits_0(
     # a variable that is set to nothing is as good as none
     done = run_command("run", "--config", config_file, "--bucket", bucket, AWS_PROFILE="")
     assert done.returncode == 0, done.stderr
-    assert "asking again in 0.0 s" in " ".join(done.stderr.split())
+    assert "retrying in 0.0 s" in " ".join(done.stderr.split())
     assert re.search(rf"Fuel Mix: s3://{bucket}/fuel_mix/fuel_mix_\d{{8}}_\d{{6}}\.csv", done.stdout)
     assert "Empty: no rows" in done.stdout
     assert "completed: 2 of 2 APIs" in done.stdout

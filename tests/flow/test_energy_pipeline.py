@@ -150,7 +150,7 @@ FAULTS = {
     "html": (faults.html_page(), "HTML", 1),
     "invalid": (faults.json_body(b"{'a': 1}"), "JSON", 1),
     "truncated": (faults.Fault("truncated-json"), "JSON", 1),
-    "hangs": (faults.Fault("hang"), "no complete answer", 2),
+    "hangs": (faults.Fault("hang"), "no complete response", 2),
     "down": (faults.status(503), "HTTP 503", 2),
 }
 

@@ -149,7 +149,7 @@ class TestCatalogAndAdd:
         ("arguments", "said"),
         [
             (["/genfuelmx/current"], "did you mean /genfuelmix/current?"),
-            (["/genfuelmix/current", "--name", "Fuel Mix"], "is the name of"),
+            (["/genfuelmix/current", "--name", "Fuel Mix"], "is also the name of"),
             (["/genfuelmix/current", "--value", "x"], "NAME=VALUE"),
             (["https://example.com/x?api_key=hunter2"], "by reference"),
         ],

@@ -1,1 +1,1 @@
-"""Services on this machine that behave as energy data providers do, for the shipped examples."""
+"""Local services that behave like energy data providers, and fault injection, for tests."""

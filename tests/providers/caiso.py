@@ -1,8 +1,8 @@
-"""CAISO OASIS: every reply a ZIP archive, errors too: XML with a code inside a 200.
+"""CAISO OASIS: every response is a ZIP archive; errors are XML with a code in an HTTP 200.
 
 Known from the provider's interface specification and its clients: `SingleZip`, times in UTC, a CSV
 for `resultformat=6` and its columns, the components, code 1000 for no data, 429 with a page of HTML.
-The other codes, the names of items and of files are assumed, the values made up.
+The other codes, the names of items and files are assumed, the values invented.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Known from the provider's documentation and its clients: the path, the parameters, an `end` that is
 included, periods that name the hour's end in UTC, the wrapper `response`, the limit with its warning,
-and the error codes. The words of its errors are assumed, the values made up.
+and the error codes. The texts of its errors are assumed, the values invented.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def create_eia_api(api_key: str, faults: FaultScript | None = None, max_rows: in
         if request.url.path != _PATH:
             return JSONResponse({"error": "Not found.", "code": 404}, status_code=404)
         if first_of(query, "frequency") != "hourly":
-            # as an error inside a 200, which clients of it tell of
+            # as an error in an HTTP 200, as reported by clients
             return JSONResponse({"error": "Invalid frequency. The options are: hourly.", "code": 200})
         rows = demand_rows(
             _moment(query["start"]), _moment(query["end"]), first_of(query, "facets[respondent][]")

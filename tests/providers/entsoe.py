@@ -1,8 +1,8 @@
 """ENTSO-E transparency platform: token in the query, namespaced XML, acknowledgements for "no data".
 
 Known from the provider's guide and its clients: the parameters, documents of TimeSeries, Period and
-Point, reason 999 and its words for no data, at most a year at once. The other words, and a 401 in plain
-text, are assumed, the values made up.
+Point, reason 999 and its text for no data, at most a year at once. The other texts, and a 401 in plain
+text, are assumed, the values invented.
 """
 
 from __future__ import annotations

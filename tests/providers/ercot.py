@@ -1,8 +1,8 @@
-"""ERCOT public API: a token by password grant and a subscription key at once, header and rows, pages.
+"""ERCOT public API: OAuth2 password grant and a subscription key, header and rows, page numbers.
 
-Known from the provider's guide and its clients: the addresses, the grant's form, `id_token` for an
-hour, the two headers, days of which the last is included, `_meta.totalPages`, `fields` and `data`, the
-flag of the hour that comes twice. The words of its errors are assumed, the values made up.
+Known from the provider's guide and its clients: the URLs, the form of the grant, `id_token` valid for
+an hour, the two headers, ranges whose end is included, `_meta.totalPages`, `fields` and `data`, the flag
+of the repeated hour. The texts of its errors are assumed, the values invented.
 """
 
 from __future__ import annotations

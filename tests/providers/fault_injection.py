@@ -1,4 +1,4 @@
-"""Middleware that puts scripted faults between an API of ours and its clients."""
+"""ASGI middleware that sends scripted faults instead of an app's responses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.providers.faults import Fault, FaultScript, SeenRequest
 
 
 class FaultInjection:
-    """Sends the faults of a script instead of an app's replies, and notes every request.
+    """Sends the faults of a script instead of an app's responses, and notes every request.
 
     Args:
         app: The API.
@@ -43,16 +43,16 @@ class FaultInjection:
         if fault.kind == "reset":
             _close_connection(send)
             return
-        if fault.kind == "reply":
-            await _send_reply(send, fault.status, fault.headers, fault.body)
+        if fault.kind == "response":
+            await _send_response(send, fault.status, fault.headers, fault.body)
             return
-        start, body = await self._own_reply(scope, receive)
+        start, body = await self._own_response(scope, receive)
         headers = {"content-type": "application/json"}
         if fault.kind == "truncated-json":
-            await _send_reply(send, start["status"], headers, body[: len(body) // 2])
+            await _send_response(send, start["status"], headers, body[: len(body) // 2])
         elif fault.kind == "no-rows":
             wrapper = body.split(b'"', 2)[1]
-            await _send_reply(send, 200, headers, b'{"' + wrapper + b'":""}')
+            await _send_response(send, 200, headers, b'{"' + wrapper + b'":""}')
         elif fault.kind == "truncated-transfer":
             await _send_start(send, start["status"], {**headers, "content-length": str(len(body))})
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
@@ -65,7 +65,7 @@ class FaultInjection:
                 await asyncio.sleep(fault.seconds)
             await send({"type": "http.response.body", "body": b""})
 
-    async def _own_reply(self, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
+    async def _own_response(self, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
         """What the API itself answers, uncompressed."""
         messages: list[Message] = []
 
@@ -87,7 +87,7 @@ async def _send_start(send: Send, status: int, headers: Any) -> None:
     await send({"type": "http.response.start", "status": status, "headers": encoded})
 
 
-async def _send_reply(send: Send, status: int, headers: Any, body: bytes) -> None:
+async def _send_response(send: Send, status: int, headers: Any, body: bytes) -> None:
     await _send_start(send, status, {**headers, "content-length": str(len(body))})
     await send({"type": "http.response.body", "body": body})
 

@@ -1,4 +1,4 @@
-"""Faults that tests ask a sandbox API for, and what the API has seen."""
+"""Faults that tests script for a local API, and the requests that it received."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-FaultKind = Literal["reply", "truncated-json", "truncated-transfer", "no-rows", "hang", "drip", "reset"]
+FaultKind = Literal["response", "truncated-json", "truncated-transfer", "no-rows", "hang", "drip", "reset"]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is sent instead of the API's own reply.
+    """What is sent instead of the API's own response.
 
     Attributes:
-        kind: `reply` sends `status`, `headers` and `body`. `truncated-json` sends the first half of
+        kind: `response` sends `status`, `headers` and `body`. `truncated-json` sends the first half of
             the real body as if it were whole; `truncated-transfer` breaks the connection after it.
             `no-rows` empties the real body's wrapper. `hang` never answers. `drip` sends the real
             body piece by piece. `reset` closes the connection without an answer.
@@ -25,7 +25,7 @@ class Fault:
         piece_bytes: Of each of them.
     """
 
-    kind: FaultKind = "reply"
+    kind: FaultKind = "response"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""

@@ -1,7 +1,7 @@
-"""NYISO public data: a CSV file for each day, in Eastern time without an offset; 404 where there is none.
+"""NYISO public data: a CSV file for each day, in Eastern time without an offset; 404 if there is none.
 
-Known from the provider's site and its clients: the addresses, the quoted header of `pal` with its
-column for the zone of time, five-minute steps. The values are made up.
+Known from the provider's site and its clients: the URLs, the quoted header of `pal` with its
+column for the time zone, five-minute steps. The values are invented.
 """
 
 from __future__ import annotations

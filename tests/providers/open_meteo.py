@@ -1,7 +1,7 @@
-"""Open-Meteo: one object of equally long lists, errors as a reason.
+"""Open-Meteo: an object of equally long lists, errors with a reason.
 
-Known from the provider's documentation: the parameters, `hourly` beside `hourly_units`, the body of
-an error. The values are made up.
+Known from the provider's documentation: the parameters, `hourly` and `hourly_units`, the body of
+an error. The values are invented.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""PJM Data Miner 2: key in a header, rows counted from 1, a range of Eastern times as words.
+"""PJM Data Miner 2: key in a header, rows numbered from 1, a range of Eastern times as text.
 
 Known from the provider's guide and its clients: the header, `startRow`, `rowCount` up to 50,000, ranges
-whose end is included, `items`, `totalRows` and `errors`, the gateway's refusal of a key. The words of
-its errors are assumed, the values made up.
+whose end is included, `items`, `totalRows` and `errors`, the gateway's refusal of a key. The texts
+of its errors are assumed, the values invented.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def price_rows(day: datetime) -> list[dict[str, Any]]:
 
 
 def create_pjm_api(api_key: str, faults: FaultScript | None = None, max_rows: int = MAX_ROWS) -> ASGIApp:
-    """The service; it gives at most `max_rows` at once, whatever is asked for."""
+    """The service; a page has at most `max_rows` rows, whatever is requested."""
 
     def answer(request: Request, _body: bytes) -> Response:
         query = request.query_params

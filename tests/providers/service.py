@@ -1,4 +1,4 @@
-"""What the provider services have in common: an ASGI app around a function, with faults on request."""
+"""The base of the provider services: an ASGI app around a function, with scripted faults."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _HOUR = timedelta(hours=1)
 
 
 def provider_service(answer: Answer, faults: FaultScript | None = None) -> ASGIApp:
-    """An ASGI app that answers with a function of the request and its body.
+    """An ASGI app that responds with a function of the request and its body.
 
     Args:
-        answer: Makes the reply.
+        answer: Makes the response.
         faults: What to send instead, and where requests are noted.
     """
 
@@ -56,7 +56,7 @@ def hours_of_day(day: datetime, zone: ZoneInfo) -> list[datetime]:
 
 
 def megawatts(moment: datetime, place: int = 0) -> float:
-    """A made-up load or price that tells hours and places apart, with two decimals."""
+    """An invented load or price, different for each hour and place, with two decimals."""
     return round(1000 + place * 100 + (moment.timestamp() // 3600 % 24) * 7.25, 2)
 
 

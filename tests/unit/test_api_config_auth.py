@@ -59,7 +59,7 @@ def test_each_kind_is_accepted_alone_and_in_a_list(write_config: WriteConfig, ki
     ids=["text", "list", "object", "as variable", "as block", "as key"],
 )
 @pytest.mark.parametrize(("kind", "field"), SECRET_FIELDS)
-def test_a_secret_written_where_its_name_belongs_is_refused_and_never_repeated(
+def test_a_literal_secret_is_refused_and_not_shown(
     write_config: WriteConfig, kind: str, field: str, written: Any
 ) -> None:
     error = refused(write_config({**PLAIN, "auth": {**KINDS[kind], field: written}}))
@@ -71,7 +71,7 @@ def test_a_secret_written_where_its_name_belongs_is_refused_and_never_repeated(
 
 @pytest.mark.parametrize("name", ["Authorization", "X-API-Key", "Ocp-Apim-Subscription-Key", "cookie"])
 @pytest.mark.parametrize("place", ["headers", "params"])
-def test_a_secret_among_headers_and_parameters_is_refused_and_never_repeated(
+def test_a_secret_in_headers_or_parameters_is_refused_and_not_shown(
     write_config: WriteConfig, place: str, name: str
 ) -> None:
     sent = {place: {name: CANARY}}
@@ -83,14 +83,14 @@ def test_a_secret_among_headers_and_parameters_is_refused_and_never_repeated(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_with_nothing_in_it_is_told_every_field_it_needs(write_config: WriteConfig, kind: str) -> None:
+def test_all_missing_fields_of_an_auth_kind_are_reported(write_config: WriteConfig, kind: str) -> None:
     error = refused(write_config({**PLAIN, "auth": [{"kind": kind}]}))
     needed = {f"$.apis[0].auth[0].{field}" for field in KINDS[kind] if field != "kind"}
     assert {problem.path for problem in error.problems} == needed
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_misspelt_field_is_told_the_nearest_one(write_config: WriteConfig, kind: str) -> None:
+def test_the_nearest_field_is_suggested_for_a_misspelt_one(write_config: WriteConfig, kind: str) -> None:
     *_, field = KINDS[kind]
     error = refused(write_config({**PLAIN, "auth": {**KINDS[kind], f"{field}s": REFERENCE}}))
     assert [(problem.path, problem.suggestion) for problem in error.problems] == [
@@ -110,7 +110,7 @@ def test_a_blocks_field_is_the_one_the_kind_needs(write_config: WriteConfig, kin
     assert secrets.value(getattr(entry, field), field) == CANARY
 
 
-def test_every_secret_that_is_missing_is_told_at_once(write_config: WriteConfig) -> None:
+def test_all_missing_secrets_are_reported_at_once(write_config: WriteConfig) -> None:
     wanting = {**PLAIN, "auth": [KINDS["bearer"], {**KINDS["header"], "value": {"block": "service"}}]}
     twin = {**PLAIN, "name": "twin", "csv_prefix": "twin", "auth": KINDS["bearer"]}
     with_break = {"kind": "bearer", "token": {"env": "WITH_BREAK"}}
@@ -146,7 +146,7 @@ def test_redacting_leaves_no_part_of_a_longer_secret(write_config: WriteConfig) 
     assert secrets.redact(f"canary said {CANARY}") == "*** said ***"
 
 
-def test_an_env_file_that_is_not_utf_8_is_told_without_what_it_holds(
+def test_an_env_file_that_is_not_utf_8_is_reported_without_its_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Placeholders too coarse for the dates they stand for: one reply would be stored under several names."""
+"""Placeholders coarser than the unit: one response would be stored under several names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def dates(**keys: Any) -> dict[str, Any]:
 
 
 def dated_by(text: str, unit: str) -> list[dict[str, Any]]:
-    """APIs of several zones that are told the unit by one text, in each place that it can stand in."""
+    """APIs in several time zones, with the same template in each key that may hold it."""
     places: list[dict[str, Any]] = [
         {"history_url": f"https://example.com/{text}"},
         {"url": f"https://example.com/{text}"},
@@ -59,13 +59,13 @@ def dated_by(text: str, unit: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("unit", "form"), [(unit, form) for unit, forms in TOO_COARSE.items() for form in forms], ids=str
 )
-def test_units_that_would_be_asked_for_alike_are_refused(
+def test_units_with_identical_requests_are_refused(
     write_config: WriteConfig, unit: str, form: str, name: str
 ) -> None:
     entries = dated_by(f"{{{name}:{form}}}", unit)
     problems = told(write_config(*entries))
     assert list(problems) == [f"$.apis[{number}].dates.unit" for number in range(len(entries))]
-    assert all(f"one {unit} is asked for like the next" in text for text in problems.values())
+    assert all(f"the requests for consecutive {unit}s are identical" in text for text in problems.values())
     assert all("e.g. {start:%Y" in text for text in problems.values())
 
 
@@ -73,14 +73,14 @@ def test_units_that_would_be_asked_for_alike_are_refused(
 @pytest.mark.parametrize(
     ("unit", "form"), [(unit, form) for unit, forms in FINE_ENOUGH.items() for form in forms], ids=str
 )
-def test_units_that_the_placeholders_tell_apart_are_accepted(
+def test_units_that_the_placeholders_distinguish_are_accepted(
     write_config: WriteConfig, unit: str, form: str, name: str
 ) -> None:
     text = f"{{{name}:{form}}}" if form else f"{{{name}}}"
     assert not told(write_config(*dated_by(text, unit)))
 
 
-def test_a_unit_may_be_told_by_several_placeholders_together(write_config: WriteConfig) -> None:
+def test_several_placeholders_together_may_distinguish_units(write_config: WriteConfig) -> None:
     hourly = {**BASE, **dates(unit="hour"), "history_url": "https://example.com/day/{start:%Y%m%d}"}
     assert not told(write_config({**hourly, "params": {"hour": "{start:%H}"}}))
     assert told(write_config({**hourly, "params": {"again": "{end_utc:%Y%m%d}"}}))
@@ -93,20 +93,18 @@ def test_a_unit_may_be_told_by_several_placeholders_together(write_config: Write
     [
         ({"params": {"from": "{start}"}}, 1),
         ({"params": {"from": "{start}"}, "url": "https://example.com/{end}"}, 7),
-        # what is asked for dates is not the url
+        # past dates do not use the url
         ({"history_url": "https://example.com/{start}", "url": "https://example.com/{end}"}, 1),
         ({"history_url": "https://example.com/{start:%Y%m%d}/{last:%Y%m%d}"}, 7),
         ({"history_url": "https://example.com/{start}", "params": {"to": "{end_utc:%Y%m%dT%H%M}"}}, 7),
         ({"history_url": "https://example.com/{start}", "headers": {"X-To": "{last_utc}"}}, 7),
         # an end that several days have in common
         ({"history_url": "https://example.com/{start:%Y%m%d}/{end:%Y%m}"}, 1),
-        # it is never asked for dates
+        # past dates cannot be requested
         ({}, 1),
     ],
 )
-def test_units_are_asked_for_one_by_one_where_nothing_tells_the_end_of_several(
-    keys: dict[str, Any], count: int
-) -> None:
+def test_a_request_is_for_one_unit_where_it_does_not_hold_the_end(keys: dict[str, Any], count: int) -> None:
     assert (
         units_at_once(ApiConfig.model_validate({**BASE, **dates(unit="day", max_window=7), **keys})) == count
     )

@@ -1,8 +1,9 @@
-"""Keys for other APIs than the first: layouts, paging, windows, tokens, in-band errors; and the schema."""
+"""Optional keys: layouts, paging, windows, tokens, response conditions; and the JSON Schema."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,14 +50,14 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"skip_rows": 3}, ".skip_rows", '"format": "json"'),
     ({"format": "csv", "records": "a"}, ".records", '"format": "csv"'),
     ({"columns_from": "fields"}, ".columns_from", "rows_from"),
-    ({"columnar": "hourly", "records": "x"}, ".columnar", "beside records"),
-    ({"columnar": "hourly", "explode": [["x"]]}, ".explode", "beside columnar"),
+    ({"columnar": "hourly", "records": "x"}, ".columnar", "combined with records"),
+    ({"columnar": "hourly", "explode": [["x"]]}, ".explode", "combined with columnar"),
     ({"pagination": {"kind": "ofset"}}, ".pagination.kind", "did you mean 'offset'?"),
     ({"pagination": {}}, ".pagination.kind", "one of offset, page, cursor, next_link"),
     ({"pagination": {"kind": "cursor"}}, ".pagination.cursor", "is missing"),
     ({"pagination": {"kind": "page", "max_page": 3}}, ".pagination.max_page", "did you mean 'max_pages'?"),
     ({"pagination": {"kind": "page", "size_param": "n"}}, ".pagination.size_param", "needs size"),
-    ({"pagination": {"kind": "page"}, "params": {"page": 1}}, ".params.page", "set by the pagination"),
+    ({"pagination": {"kind": "page"}, "params": {"page": 1}}, ".params.page", "set by pagination"),
     ({"pagination": {"kind": "page"}, "format": "zip"}, ".pagination", '"format": "zip"'),
     (
         {"pagination": {"kind": "offset", "total": "n"}, "format": "csv"},
@@ -81,6 +82,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"dates": {"timezone": "Boston"}}, ".dates.timezone", "America/New_York"),
     ({"dates": {"timezone": "America/NewYork"}}, ".dates.timezone", "did you mean America/New_York?"),
     ({"dates": {"zone": "UTC"}}, ".dates.zone", "unknown key"),
+    ({"dates": {"unit": "hour", "timezone": "Australia/Lord_Howe"}}, ".dates", "by a whole hour"),
     ({"history_url": "https://example.com/{start}"}, ".history_url", '"dates"'),
     ({"history_url": "https://example.com/day", "dates": DATES}, ".history_url", "{start}"),
     ({"history_url": "https://example.org/{start}", "dates": DATES}, ".history_url", "another host"),
@@ -90,9 +92,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "e.g. {start:%Y%m%d%H}, or",
     ),
     ({"auth": {**TOKEN, "token_url": "http://example.com/t"}}, ".auth[0].token_url", "plain http"),
-    ({"auth": {**TOKEN, "password": "hunter2"}}, ".auth.password", "must be named"),
+    ({"auth": {**TOKEN, "password": "hunter2"}}, ".auth.password", "must be a reference"),
     ({"auth": {**TOKEN, "params": {"client_secret": "x"}}}, ".auth.params", "by reference"),
-    ({"error_when": {"message": "x"}}, ".error_when", "nothing to look for"),
+    ({"error_when": {"message": "x"}}, ".error_when", 'needs "at", "text" or "status"'),
     ({"error_when": {"status": 200, "equals": 1}}, ".error_when", '"at"'),
     ({"error_when": {"att": "x"}}, ".error_when.att", "did you mean 'at'?"),
     ({"empty_when": [{"status": 42}]}, ".empty_when[0].status", "100"),
@@ -112,7 +114,7 @@ def test_every_key_is_accepted_where_it_means_something(
 
 
 @pytest.mark.parametrize(("keys", "path", "said"), WRONG, ids=lambda value: str(value)[:50])
-def test_what_does_not_go_together_is_told_with_its_path(
+def test_inconsistent_keys_are_reported_with_their_path(
     write_config: WriteConfig, keys: dict[str, Any], path: str, said: str
 ) -> None:
     with pytest.raises(ConfigError) as raised:
@@ -122,7 +124,7 @@ def test_what_does_not_go_together_is_told_with_its_path(
     assert "hunter2" not in str(raised.value)
 
 
-def test_several_inconsistencies_are_told_at_once(write_config: WriteConfig) -> None:
+def test_several_inconsistencies_are_reported_at_once(write_config: WriteConfig) -> None:
     keys = {"skip_rows": 1, "history_url": "https://example.com/x", "values": {"a": [1]}}
     with pytest.raises(ConfigError) as raised:
         load_config(write_config({**BASE, **keys}))
@@ -144,6 +146,17 @@ def test_the_shipped_configuration_names_the_schema_and_keeps_to_it() -> None:
     document = json.loads(SHIPPED_CONFIG_FILE.read_text(encoding="utf-8"))
     assert (SHIPPED_CONFIG_FILE.parent / document["$schema"]).resolve() == SCHEMA_FILE
     jsonschema.validate(document, config_schema())
+
+
+def test_the_examples_in_the_readme_are_valid(write_config: WriteConfig) -> None:
+    readme = (SCHEMA_FILE.parent / "api_config" / "README.md").read_text(encoding="utf-8")
+    examples = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", readme, re.DOTALL)]
+    keys = [json.loads(f"{{{text}}}") for text in re.findall(r'`("(?:auth|dates|checks)": [^`]*)`', readme)]
+    assert len(examples) == 2
+    assert len(keys) == 4
+    for example in (*examples, *keys):
+        entries = example.get("apis", [{**BASE, **example}])
+        assert load_config(write_config(*entries)).apis
 
 
 @pytest.mark.parametrize(

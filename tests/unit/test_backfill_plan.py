@@ -32,11 +32,12 @@ ZONES = (
     "America/New_York",
     "UTC",
     "Europe/Brussels",
-    # its clocks change by half an hour
-    "Australia/Lord_Howe",
-    # its clocks change at a quarter to the hour
+    # offsets of no whole hour, with and without DST
+    "America/St_Johns",
+    "Asia/Kolkata",
+    # the clocks change at 02:45
     "Pacific/Chatham",
-    # a day of theirs has no midnight
+    # a day without midnight
     "America/Santiago",
     "Africa/Cairo",
     "Asia/Beirut",
@@ -110,13 +111,13 @@ def test_a_day_has_as_many_hours_as_its_zone_gives_it(unit: str, day: date, coun
     assert hours == timedelta(hours=24 if count == 24 else 25 if day.month == 11 else 23)
 
 
-def test_what_has_not_begun_is_not_asked_for() -> None:
+def test_windows_that_begin_in_the_future_are_not_requested() -> None:
     units = units_asked_for(api(unit="hour"), date(2024, 12, 31), date(2024, 12, 31), NOW)
     # 12:00 UTC is 07:00 in New York
     assert [window_stamp(each, "hour")[-2:] for each in units] == [f"{hour:02}" for hour in range(8)]
 
 
-def test_a_month_is_asked_for_whole_where_the_days_touch_it() -> None:
+def test_a_month_is_requested_whole_where_the_days_overlap_it() -> None:
     units = units_asked_for(api(unit="month"), date(2024, 1, 31), date(2024, 3, 1), NOW)
     assert [window_stamp(each, "month") for each in units] == ["202401", "202402", "202403"]
     (request,) = plan_window(api(unit="month"), units[1], NOW).requests
@@ -129,15 +130,15 @@ def test_a_month_is_asked_for_whole_where_the_days_touch_it() -> None:
     ("options", "first", "last", "reason"),
     [
         ({"dates": None, "history_url": None}, "2024-01-01", "2024-01-01", 'has no "dates"'),
-        ({"history_url": None}, "2024-01-01", "2024-01-01", "gives only what is current"),
+        ({"history_url": None}, "2024-01-01", "2024-01-01", "returns current data only"),
         ({}, "2024-01-02", "2024-01-01", "end (2024-01-01) before they start (2024-01-02)"),
         ({}, "2024-12-31", "2025-01-01", "2025-01-01 is after 2024-12-31, today in America/New_York"),
-        ({"unit": "hour"}, "1990-01-01", "2024-01-01", "hours, and one backfill takes 200,000"),
+        ({"unit": "hour"}, "1990-01-01", "2024-01-01", "hours: one backfill takes 200,000"),
         ({}, "2024-12-31", "2024-12-31", None),
         ({"history_url": None, "params": {"day": "{last_utc:%d}"}}, "2024-12-31", "2024-12-31", None),
     ],
 )
-def test_days_that_make_no_sense_are_refused(
+def test_days_that_cannot_be_requested_are_refused(
     options: dict[str, Any], first: str, last: str, reason: str | None
 ) -> None:
     refusal = refused_dates(api(**options), date.fromisoformat(first), date.fromisoformat(last), NOW)

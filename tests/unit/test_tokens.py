@@ -1,4 +1,4 @@
-"""Tokens over real HTTP: asked for once, kept, renewed once when refused, and never shown."""
+"""OAuth2 tokens over real HTTP: requested once, cached, renewed once when refused, and never shown."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TokenService:
         self.grants: list[dict[str, str]] = []
         self.asked: list[dict[str, str]] = []
         self.withdrawn: set[str] = set()
-        self.reply: Callable[[str], Response] = lambda token: JSONResponse(
+        self.respond: Callable[[str], Response] = lambda token: JSONResponse(
             {"access_token": token, "expires_in": 3600}
         )
         self._lock = threading.Lock()
@@ -52,7 +52,7 @@ class TokenService:
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         with self._lock:
             self.grants.append(form)
-            return self.reply(f"{TOKEN_PREFIX}{len(self.grants)}")
+            return self.respond(f"{TOKEN_PREFIX}{len(self.grants)}")
 
     def _data(self, request: Request) -> Response:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
@@ -106,7 +106,7 @@ def failure_of(service: TokenService, auth: Any, **options: Any) -> str:
     return said
 
 
-def test_a_password_grant_is_posted_once_for_all_requests_beside_a_key(service: TokenService) -> None:
+def test_a_password_grant_is_posted_once_for_all_requests(service: TokenService) -> None:
     auth = [
         password_auth(service, params={"response_type": "id_token"}),
         {"kind": "header", "name": "X-Key", "value": {"env": "K"}},
@@ -130,7 +130,7 @@ def test_a_password_grant_is_posted_once_for_all_requests_beside_a_key(service: 
 def test_a_client_credentials_grant_takes_the_token_from_the_field_that_is_named(
     service: TokenService,
 ) -> None:
-    service.reply = lambda token: JSONResponse({"id_token": token, "access_token": "another"})
+    service.respond = lambda token: JSONResponse({"id_token": token, "access_token": "another"})
     auth = {
         "kind": "oauth2_client_credentials",
         "token_url": f"{service.url}/token",
@@ -171,7 +171,7 @@ def test_a_token_is_kept_until_it_expires(
     clock = [0.0]
     # this module's clock alone: the server's thread goes on by its own
     monkeypatch.setattr("flows.http_collector.tokens.time", SimpleNamespace(monotonic=lambda: clock[0]))
-    service.reply = lambda token: JSONResponse({"access_token": token, "expires_in": lifetime})
+    service.respond = lambda token: JSONResponse({"access_token": token, "expires_in": lifetime})
     collector, (first, second) = collector_for(service, "a", "b", auth=password_auth(service))
     with collector:
         collector.collect(first)
@@ -181,32 +181,32 @@ def test_a_token_is_kept_until_it_expires(
 
 
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("response", "said"),
     [
         (JSONResponse({"error": "invalid_grant"}, status_code=400), "check the credentials, client_id"),
-        (JSONResponse({"id_token": "x"}), "no token in 'access_token'; the fields of its reply: id_token"),
+        (JSONResponse({"id_token": "x"}), "no token in 'access_token'; the fields of its response: id_token"),
         (JSONResponse({"access_token": ""}), "no token in 'access_token'"),
         (JSONResponse({"access_token": "a\r\nX-Injected: 1"}), "no token in 'access_token'"),
-        (JSONResponse(["t"]), "something else than a token's JSON"),
-        (Response("<html>", media_type="text/html"), "something else than a token's JSON"),
-        (Response(b"x" * 1_100_000), "more than a token"),
+        (JSONResponse(["t"]), "not a JSON object with a token"),
+        (Response("<html>", media_type="text/html"), "not a JSON object with a token"),
+        (Response(b"x" * 1_100_000), "too large for a token"),
         (Response(status_code=307, headers={"Location": "http://127.0.0.1:1/token"}), "HTTP 307"),
     ],
     ids=["refused", "other field", "empty", "injection", "list", "html", "large", "redirect"],
 )
-def test_no_token_is_told_and_the_api_is_not_asked(service: TokenService, reply: Response, said: str) -> None:
-    service.reply = lambda _: reply
+def test_without_a_token_the_api_is_not_asked(service: TokenService, response: Response, said: str) -> None:
+    service.respond = lambda _: response
     assert said in failure_of(service, password_auth(service))
     assert service.asked == []
     assert len(service.grants) == 1
 
 
-def test_a_token_service_in_trouble_is_asked_again(service: TokenService) -> None:
-    def reply(token: str) -> Response:
+def test_requests_to_a_failing_token_service_are_retried(service: TokenService) -> None:
+    def respond(token: str) -> Response:
         good = JSONResponse({"access_token": token, "expires_in": 60})
         return good if len(service.grants) == 3 else Response(status_code=503)
 
-    service.reply = reply
+    service.respond = respond
     collector, (request,) = collector_for(service, "a", auth=password_auth(service))
     with collector:
         collector.collect(request)

@@ -1,4 +1,4 @@
-"""Replies that mean something else than their status: no data, or the provider's own error."""
+"""Conditions on responses: no data, or a provider's error, whatever the status."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flows.api_config import ApiConfig
-from flows.http_collector.response_classification import meaning_of
+from flows.http_collector.response_classification import classify_response
 from tests.conftest import IsoneSandbox
 from tests.providers.faults import Fault
 from tests.unit.test_http_collector import collect, failure_of
@@ -61,14 +61,14 @@ ERRORS: list[tuple[dict[str, Any], str, int, bytes, str | None]] = [
 
 
 @pytest.mark.parametrize(("condition", "form", "status", "body", "words"), ERRORS)
-def test_an_error_is_known_by_its_place_and_told_in_the_providers_words(
+def test_an_error_is_recognised_and_its_message_is_found(
     condition: dict[str, Any], form: str, status: int, body: bytes, words: str | None
 ) -> None:
     entry = {"name": "a", "url": "https://example.com", "output_folder": "f", "csv_prefix": "p"}
     api = ApiConfig.model_validate({**entry, "format": form, "error_when": condition})
-    meaning = meaning_of(api, status, body)
-    assert (meaning.words if meaning else None) == words
-    assert not (meaning and meaning.is_empty)
+    found = classify_response(api, status, body)
+    assert (found.message if found else None) == words
+    assert not (found and found.is_empty)
 
 
 def test_no_data_goes_before_an_error_whatever_the_status(isone: IsoneSandbox) -> None:
@@ -87,11 +87,11 @@ def test_an_error_in_a_200_fails_at_once_with_the_providers_words(isone: IsoneSa
     isone.faults.add("*", Fault(body=b'{"reason": {"text": "unknown\\nseries \\u001b[31m"}}'), times=None)
     options = {"error_when": {"at": "reason", "message": ["reason", "text"]}}
     said = failure_of(isone.api("x", "genfuelmix/current", **options))
-    assert "answers with an error: unknown series [31m" in said
+    assert "returned an error: unknown series [31m" in said
     assert len(isone.faults.requests) == 1
 
 
-def test_the_providers_words_are_told_beside_an_error_status(isone: IsoneSandbox) -> None:
+def test_the_providers_message_is_added_to_an_error_status(isone: IsoneSandbox) -> None:
     isone.faults.add("*", Fault(status=400, body=b"<Ack><text>Unexpected parameter</text></Ack>"))
     options = {"format": "xml", "error_when": {"at": ["Ack", "text"]}}
     said = failure_of(isone.api("x", "genfuelmix/current", **options))
@@ -99,13 +99,13 @@ def test_the_providers_words_are_told_beside_an_error_status(isone: IsoneSandbox
     assert said.endswith("Unexpected parameter")
 
 
-def test_words_that_repeat_a_secret_are_redacted(isone: IsoneSandbox) -> None:
+def test_a_message_that_repeats_a_secret_is_redacted(isone: IsoneSandbox) -> None:
     isone.faults.add("*", Fault(body=b'{"error": "the password sandbox-password-4711 is wrong"}'))
     said = failure_of(isone.api("x", "genfuelmix/current", error_when={"at": "error"}))
     assert said.endswith("the password *** is wrong")
 
 
-def test_a_healthy_reply_is_untouched(isone: IsoneSandbox) -> None:
+def test_a_healthy_response_is_untouched(isone: IsoneSandbox) -> None:
     plain = collect(isone.api("x", "genfuelmix/day/20240101"))
     watched = isone.api(
         "x", "genfuelmix/day/20240101", error_when={"at": "error"}, empty_when={"status": 404}

@@ -1,4 +1,4 @@
-"""Replies that would hold, fill or lead astray a careless client: each ends as a named error."""
+"""Hostile responses: slow, oversized, malformed or redirecting. Each ends in a specific error."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from flows.api_config import ApiConfig, ResolvedSecrets
 from flows.collection.api_table import CollectedTable, collect_table
 from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector
-from flows.http_collector.host_limits import SILENCES_OF_A_HOST_THAT_IS_DOWN
-from flows.http_collector.redirects import is_inward
+from flows.http_collector.host_limits import MAX_CONSECUTIVE_TIMEOUTS
+from flows.http_collector.redirects import is_redirect_inward
 from flows.request_plan import plan_collections
 from tests.conftest import NOW, IsoneSandbox, eventually
 from tests.providers import faults
@@ -95,7 +95,24 @@ def drip(start: bytes, again: bytes) -> Callable[[socket.socket, threading.Event
 def test_the_time_of_an_attempt_is_counted_from_its_request(start: bytes, again: bytes) -> None:
     with raw_server(drip(start, again)) as (url, heard):
         reason = failure_of(api_at(url, timeout_seconds=0.5, max_attempts=2))
-    assert f"no complete answer from {url} within 0.5 s (after 2 attempts)" in reason
+    assert f"no complete response from {url} within 0.5 s (after 2 attempts)" in reason
+    assert len(heard) == 2
+
+
+def test_a_connection_that_the_server_has_ended_is_not_used_again() -> None:
+    has_ended = threading.Event()
+
+    def answer(connection: socket.socket, _: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        connection.shutdown(socket.SHUT_WR)
+        has_ended.set()
+
+    with raw_server(answer) as (url, heard):
+        requests = [request_for(api_at(f"{url}{number}", max_attempts=1)) for number in range(2)]
+        with HttpCollector([requests[0].api], ResolvedSecrets()) as collector:
+            for request in requests:
+                assert collector.collect(request).body == b"{}"
+                assert has_ended.wait(30)
     assert len(heard) == 2
 
 
@@ -129,7 +146,7 @@ def test_a_stopped_collector_ends_a_read_that_waits() -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_a_small_reply_that_grows_beyond_the_bound_is_refused(isone: IsoneSandbox, coding: str) -> None:
+def test_a_small_response_that_grows_beyond_the_bound_is_refused(isone: IsoneSandbox, coding: str) -> None:
     plain = b" " * 40_000_000
     body = gzip.compress(plain) if coding == "gzip" else zlib.compress(plain)
     assert len(body) < 100_000
@@ -144,11 +161,11 @@ def test_compressions_whose_growth_is_not_bounded_are_refused(isone: IsoneSandbo
     body = gzip.compress(gzip.compress(b"{}"))
     for status in (200, 404):
         isone.faults.add("*", Fault(status=status, headers={"content-encoding": coding}, body=body))
-        assert "is compressed in a way that is not taken" in failure_of(isone.api("x", RESOURCE))
+        assert "unsupported Content-Encoding" in failure_of(isone.api("x", RESOURCE))
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "image/png", "application/xml", "x", ""])
-def test_a_reply_is_what_it_holds_whatever_its_type_says(isone: IsoneSandbox, content_type: str) -> None:
+def test_a_response_is_what_it_holds_whatever_its_type_says(isone: IsoneSandbox, content_type: str) -> None:
     headers = {"content-type": content_type}
     (collection,) = plan_collections(
         [ApiConfig.model_validate(isone.api("x", RESOURCE, auth={"kind": "none"}))], "20240101_000000", NOW
@@ -173,7 +190,7 @@ def test_a_reply_is_what_it_holds_whatever_its_type_says(isone: IsoneSandbox, co
 def test_a_redirect_to_the_machines_link_is_not_followed(isone: IsoneSandbox, target: str) -> None:
     isone.faults.add("*", faults.redirect(target))
     reason = failure_of(isone.api("x", RESOURCE))
-    assert "redirects to this machine or its link" in reason
+    assert "redirects to this machine or a link-local address" in reason
     assert len(isone.faults.requests) == 1
 
 
@@ -193,8 +210,8 @@ def test_a_redirect_to_the_machines_link_is_not_followed(isone: IsoneSandbox, ta
         ("192.0.2.1", "no-such-host.invalid", False),
     ],
 )
-def test_what_leads_inward(from_host: str, to_host: str, inward: bool) -> None:
-    assert is_inward(from_host, to_host) is inward
+def test_whether_a_redirect_leads_inward(from_host: str, to_host: str, inward: bool) -> None:
+    assert is_redirect_inward(from_host, to_host) is inward
 
 
 @pytest.mark.parametrize("is_allowed", [False, True])
@@ -207,7 +224,7 @@ def test_another_machines_redirect_to_this_one_is_followed_only_where_allowed(
     def as_service(connection: socket.socket, _ended: threading.Event) -> None:
         connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[{"a":1}]')
 
-    # the proxy stands for the way to another machine, which a test must not ask
+    # the proxy takes the place of another machine, to which tests send no requests
     with raw_server(as_service) as (inside, heard_inside), raw_server(as_proxy) as (proxy, heard):
         monkeypatch.setenv("HTTP_PROXY", proxy)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -215,7 +232,7 @@ def test_another_machines_redirect_to_this_one_is_followed_only_where_allowed(
         if is_allowed:
             assert collect(entry) == b'[{"a":1}]'
         else:
-            assert "redirects to this machine or its link (127.0.0.1)" in failure_of(entry)
+            assert "redirects to this machine or a link-local address (127.0.0.1)" in failure_of(entry)
     assert len(heard) == 1
     assert b"far-away.invalid" in heard[0]
     assert len(heard_inside) == is_allowed
@@ -244,11 +261,11 @@ def test_all_attempts_of_an_api_end_with_its_deadline(isone: IsoneSandbox) -> No
     assert len(isone.faults.requests) == 1
 
 
-def test_a_page_after_the_deadline_is_not_asked_for() -> None:
+def test_a_page_after_the_deadline_is_not_requested() -> None:
     with raw_server(drip(b"HTTP/1.1 2", b"")) as (url, heard):
         request = request_for(api_at(url, deadline_seconds=0.3, max_attempts=10))
         with HttpCollector([request.api], ResolvedSecrets()) as collector:
-            for expected in ("no complete answer", "was not reached within deadline_seconds (0.3 s)"):
+            for expected in ("no complete response", "was not requested within deadline_seconds (0.3 s)"):
                 with pytest.raises(CollectionError) as raised:
                     collector.collect(request)
                 assert expected in str(raised.value)
@@ -289,7 +306,7 @@ def collect_whole(entry: dict[str, object]) -> CollectedTable:
 
 
 def asked_in_turn(apis: list[dict[str, object]], collector: HttpCollector, said: str) -> list[int]:
-    """How often each API was asked, all of which fail."""
+    """The number of requests to each API; all fail."""
     asked = []
     for api in apis:
         (collection,) = plan_collections([ApiConfig.model_validate(api)], "20240101_000000", NOW)
@@ -305,11 +322,12 @@ def test_a_host_on_which_nothing_answers_is_asked_once_by_each_further_api(isone
     apis = [{**api_at(f"{dead}/{number}"), "name": f"api {number}"} for number in range(12)]
     configured = [ApiConfig.model_validate(api) for api in apis]
     with HttpCollector(configured, ResolvedSecrets(), RecordedSleep()) as collector:
-        down = SILENCES_OF_A_HOST_THAT_IS_DOWN
-        assert asked_in_turn(apis, collector, "cannot connect") == [4] * down + [1] * (12 - down)
+        assert asked_in_turn(apis, collector, "cannot connect") == [4] * MAX_CONSECUTIVE_TIMEOUTS + [1] * (
+            12 - MAX_CONSECUTIVE_TIMEOUTS
+        )
 
 
-def test_apis_whose_host_answers_with_errors_take_no_attempts_from_others(isone: IsoneSandbox) -> None:
+def test_error_responses_do_not_take_attempts_from_other_apis_of_the_host(isone: IsoneSandbox) -> None:
     isone.faults.add("*/genfuelmix/*", faults.status(503), times=None)
     isone.faults.add("*/morningreport/*", faults.status(503, Retry_After="12"), times=2)
     apis = [isone.api(f"api {number}", f"genfuelmix/day/202401{number:02}") for number in range(1, 13)]
@@ -323,7 +341,7 @@ def test_apis_whose_host_answers_with_errors_take_no_attempts_from_others(isone:
         assert sleep.seconds == [12, 12]
 
 
-def test_what_a_next_link_leads_to_is_no_fault_of_the_apis_own_host(isone: IsoneSandbox) -> None:
+def test_failures_behind_a_next_link_do_not_open_the_circuit_of_the_apis_host(isone: IsoneSandbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         dead = f"http://127.0.0.1:{listener.getsockname()[1]}"
     linked = json.dumps({"rows": [{"n": 1}], "next": dead}).encode()
@@ -340,7 +358,7 @@ def test_what_a_next_link_leads_to_is_no_fault_of_the_apis_own_host(isone: Isone
         assert json.loads(collector.collect(healthy).body)
 
 
-def test_what_differs_in_a_header_alone_has_attempts_of_its_own(isone: IsoneSandbox) -> None:
+def test_requests_that_differ_only_in_a_header_have_attempts_of_their_own(isone: IsoneSandbox) -> None:
     places = list(range(7))
     entry = isone.api("x", RESOURCE, headers={"X-Place": "{place}"}, values={"place": places})
     assert len(collect_whole(entry).payloads) == len(isone.faults.requests) == 7
@@ -370,7 +388,7 @@ def test_a_next_link_elsewhere_is_followed_without_what_is_the_apis_own(isone: I
 
 
 @pytest.mark.parametrize("code", [401, 403, 404])
-def test_what_the_provider_says_stands_beside_what_to_do(isone: IsoneSandbox, code: int) -> None:
+def test_an_error_shows_the_providers_message_and_advice(isone: IsoneSandbox, code: int) -> None:
     isone.faults.add("*", faults.status(code, b'{"message": "your key expired on 1 May"}'))
     reason = failure_of(isone.api("x", RESOURCE))
     assert '{"message": "your key expired on 1 May"}; ' in reason
