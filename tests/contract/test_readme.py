@@ -9,7 +9,9 @@ from tests.conftest import REPOSITORY
 
 TESTS = REPOSITORY / "tests"
 READMES = [REPOSITORY / "README.md"] + [
-    file for folder in ("flows", "blocks", "tests") for file in sorted((REPOSITORY / folder).rglob("README.md"))
+    file
+    for folder in ("flows", "blocks", "tests")
+    for file in sorted((REPOSITORY / folder).rglob("README.md"))
 ]
 
 
