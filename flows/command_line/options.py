@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
 from pathlib import Path
@@ -105,10 +105,10 @@ def with_prefect_server_for_blocks(bucket: str | None) -> Iterator[None]:
         yield
 
 
-def print_errors(lines: object) -> None:
-    """Print one error, or a list of them, on stderr, a line each."""
-    for line in lines if isinstance(lines, list | tuple) else [lines]:
-        typer.echo(f"error: {line}", err=True)
+def print_errors(errors: Iterable[object]) -> None:
+    """Print errors on stderr, one line each."""
+    for error in errors:
+        typer.echo(f"error: {error}", err=True)
 
 
 def exit_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -70,10 +70,10 @@ def _request_first_page(api: ApiConfig, secrets: ResolvedSecrets) -> ProbeResult
     (collection,) = plan_collections([api], "probe", now)
     with HttpCollector([api], secrets) as collector:
         try:
-            payload = collector.collect(first_page(collection.requests[0]))
+            response = collector.collect(first_page(collection.requests[0]))
         except CollectionError as error:
             return ProbeResult(name=api.name, ok=False, detail=str(error))
-    size = f"{len(payload.body):,} bytes" if payload.body else "no data now"
+    size = f"{len(response.body):,} bytes" if response.body else "no data at present"
     return ProbeResult(name=api.name, ok=True, detail=f"reachable, access granted ({size})")
 
 
