@@ -1,1 +1,1 @@
-"""Prefect blocks of the pipeline and the command that registers them."""
+"""Prefect blocks of the pipeline, the command that creates them, and Prefect automations."""

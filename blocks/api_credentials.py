@@ -1,4 +1,4 @@
-"""The block that keeps the credentials of one energy data service."""
+"""The Prefect block type for the credentials of an API."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pydantic import Field, SecretStr
 class ApiCredentials(CredentialsBlock):
     """Credentials of one energy data service, for `{"block": "document-name"}` in api_config.json.
 
-    Fill in what the service asks for: user name and password, an API key, a token. Prefect
-    encrypts the values at rest and gives them in plain text to whoever may read its API.
+    Fill in what the service requires: user name and password, an API key or a token. Prefect encrypts
+    the values at rest and returns them in plain text to any client of its API.
 
     Attributes:
         username: User name of the account.
@@ -23,7 +23,7 @@ class ApiCredentials(CredentialsBlock):
         client_secret: Secret of an OAuth2 client.
 
     Example:
-        Load stored credentials:
+        Load saved credentials:
         ```python
         from blocks.api_credentials import ApiCredentials
 
@@ -37,7 +37,7 @@ class ApiCredentials(CredentialsBlock):
     _documentation_url = "https://docs.prefect.io/v3/concepts/blocks"  # type: ignore[assignment]
     _logo_url = None
 
-    # Prefect hides secrets in its API's answers only at the top level of a block
+    # Prefect hides secrets in its API's responses only at the top level of a block
     username: SecretStr | None = Field(default=None, description="User name of the account.")
     password: SecretStr | None = Field(default=None, description="Password of the account.")
     api_key: SecretStr | None = Field(default=None, description="Key sent in a header or in the query.")
@@ -47,6 +47,6 @@ class ApiCredentials(CredentialsBlock):
     SECRET_FIELDS: ClassVar[tuple[str, ...]] = ("username", "password", "api_key", "token", "client_secret")
 
     def get_client(self) -> Mapping[str, SecretStr]:
-        """The secrets that are filled in, by field name."""
+        """The non-empty secrets by field name."""
         values = {name: getattr(self, name) for name in self.SECRET_FIELDS}
         return {name: value for name, value in values.items() if value and value.get_secret_value()}

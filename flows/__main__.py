@@ -1,4 +1,4 @@
-"""The command line: `energy-pipeline`, the same as `python -m flows`."""
+"""The command line `energy-pipeline`, also available as `python -m flows`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from flows.command_line.catalog_commands import add, catalog, preview
 from flows.command_line.check_commands import status, validate
-from flows.command_line.options import EXIT_INTERRUPTED, end_on_sigterm
+from flows.command_line.options import EXIT_INTERRUPTED, exit_on_sigterm
 from flows.command_line.run_commands import demo, drain, run
 from flows.process.interrupts import resend_swallowed_interrupts
 
@@ -25,8 +25,8 @@ for command in (run, validate, status, demo, drain, catalog, add, preview):
 
 
 def main() -> None:
-    """Run the command line; the exit codes are those of the README."""
-    signal.signal(signal.SIGTERM, end_on_sigterm)
+    """Run the command line; `flows/run_report/README.md` lists the exit codes."""
+    signal.signal(signal.SIGTERM, exit_on_sigterm)
     resend_swallowed_interrupts()
     try:
         app()

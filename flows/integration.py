@@ -1,4 +1,4 @@
-"""The pipeline as a class, for Python callers: a client of the flow, with no logic of its own."""
+"""The pipeline as a Python class: a client of the flows, with no logic of its own."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 class ConfigurationReport(TypedDict):
-    """Whether a configuration can be used, all that is wrong with it, and the APIs in it.
+    """Whether a configuration is valid, all its problems, and the names of its APIs.
 
-    `probes` is there where it was asked for: what each API and the bucket answered.
+    `probes` holds the results for each API, the bucket and the spool, if they were probed.
     """
 
     config_valid: bool
@@ -42,13 +42,13 @@ class ConfigurationReport(TypedDict):
 
 
 class EnergyDataPipelineIntegration:
-    """Runs the pipeline, whole or in part, and tells how it stands.
+    """Runs all or some APIs of the pipeline, checks its configuration, and reports its status.
 
     Args:
-        config_file: Configuration; by default that of the settings.
-        s3_bucket: Bucket to store into; by default the `S3Bucket` block or bucket of the settings.
-        aws_profile: AWS profile for the bucket; by default the ordinary AWS chain.
-        aws_region: AWS region of the bucket, alike.
+        config_file: Configuration file; by default that of the settings.
+        s3_bucket: S3 bucket to store into; by default the `S3Bucket` block or the bucket of the settings.
+        aws_profile: AWS profile for the bucket; by default boto3's credential chain.
+        region: AWS region of the bucket; by default that of the AWS settings.
     """
 
     def __init__(
@@ -63,18 +63,18 @@ class EnergyDataPipelineIntegration:
         self._bucket = ExplicitBucket(s3_bucket, aws_profile, region) if is_explicit else None
 
     def run_full_pipeline(self) -> RunResults:
-        """Run all enabled APIs; the results say what failed, nothing is raised for it."""
+        """Run all enabled APIs. Failures are in the results; they raise nothing."""
         return self._run(None)
 
     def run_selective_pipeline(self, names: Sequence[str]) -> RunResults:
-        """Run the APIs of these names or output folders."""
+        """Run the APIs with these names or output folders. Failures are in the results."""
         return self._run(list(names))
 
     def run_single_api_pipeline(self, name: str) -> ApiResult:
-        """Run one API and return its part of the results.
+        """Run the API with this name or output folder, and return its entry of the results.
 
         Raises:
-            ConfigError: Where there is no one API of that name, or the run could not start.
+            ConfigError: There is no single such API, or the run could not start.
         """
         results = self._run([name])
         if len(results["results"]) != 1:
@@ -91,14 +91,14 @@ class EnergyDataPipelineIntegration:
         force: bool = False,
         show: ShowProgress | None = None,
     ) -> RunResults:
-        """Collect past days that are not stored yet.
+        """Collect and store missing past dates.
 
         Args:
-            start_date: The first day, by the calendar of each API's zone.
-            end_date: The last day, inclusive.
-            names: Names or folders of the APIs; none for all that are enabled and can be asked for dates.
-            force: Whether to collect also what is stored.
-            show: Is told about twice a second how far it is.
+            start_date: First day, in the time zone of each API.
+            end_date: Last day, inclusive.
+            names: Names or output folders of the APIs; None for all enabled ones that have dates.
+            force: Overwrite stored dates.
+            show: Called with the progress about twice a second.
         """
         from flows.energy_pipeline import backfill
 
@@ -114,11 +114,11 @@ class EnergyDataPipelineIntegration:
     def validate_configuration(
         self, names: Sequence[str] | None = None, days: tuple[date, date] | None = None
     ) -> ConfigurationReport:
-        """Check the configuration and the environment variables it refers to, making no request.
+        """Check the configuration and the environment variables it refers to, without sending requests.
 
         Args:
-            names: The APIs whose variables are looked at; none for all that are enabled.
-            days: The first and the last day that these APIs are to be asked for, if any.
+            names: APIs whose variables are checked; None for all enabled ones.
+            days: First and last day of past dates to check these APIs for, if any.
         """
         try:
             config = check_configuration(self._config_file or Settings().config_file, names)
@@ -131,9 +131,9 @@ class EnergyDataPipelineIntegration:
         return ConfigurationReport(config_valid=True, errors=[], apis=[api.name for api in config.apis])
 
     def probe_access(self) -> ConfigurationReport:
-        """Check the configuration, then ask each API and the bucket whether they let us in.
+        """Check the configuration, then send one request to each API and check the bucket and the spool.
 
-        Nothing is stored or changed. An API whose secrets are missing is told and not asked.
+        Nothing is stored. An API whose secrets are missing is reported and not requested.
         """
         from flows.inspection.probe import probe_access
 
@@ -142,34 +142,34 @@ class EnergyDataPipelineIntegration:
             with use_bucket(self._bucket):
                 report["probes"] = probe_access(Settings(), self._config_file)
         except ConfigError:
-            # a file that cannot be used, which the report tells already
+            # an unusable file, which the report contains already
             report["probes"] = []
         return report
 
     def preview_api(self, name: str, first_rows: int = 5) -> ApiPreview:
-        """Collect one API and describe its table, storing nothing.
+        """Collect one API and describe its table, without storing anything.
 
         Raises:
-            ConfigError: Where there is no one API of that name, or its secrets are missing.
-            CollectionError: Where it gave no usable reply.
-            DocumentError: Where its reply is no table.
+            ConfigError: There is no single such API, or its secrets are missing.
+            CollectionError: The API gave no usable response.
+            DocumentError: The response could not be tabulated.
         """
         from flows.inspection.preview import preview_api
 
         return preview_api(self._config_file or Settings().config_file, name, first_rows)
 
     def get_pipeline_status(self) -> PipelineStatus:
-        """The last run on this machine and, for each API, the last object in the bucket and its age."""
+        """The last run on this machine, the newest object of each API with its age, and the spool."""
         from flows.inspection.status import pipeline_status
 
         with use_bucket(self._bucket):
             return pipeline_status(Settings(), self._config_file)
 
     def drain_spool(self) -> DrainReport:
-        """Upload what failed uploads have left on this machine, without collecting anything.
+        """Upload the objects in the spool of this machine, without collecting anything.
 
         Raises:
-            ConfigError: Where the bucket's settings cannot be used.
+            ConfigError: The settings of the bucket are wrong.
         """
         from flows.orchestration.run_resources import open_spool, open_store
 
@@ -178,7 +178,7 @@ class EnergyDataPipelineIntegration:
             return open_spool(settings).drain(open_store(settings))
 
     def _run(self, names: list[str] | None) -> RunResults:
-        # importing the flow takes over a second, which validating must not
+        # takes over a second, which validate_configuration must not
         from flows.energy_pipeline import energy_pipeline
 
         return self._results_of(energy_pipeline, apis=names)
@@ -189,6 +189,6 @@ class EnergyDataPipelineIntegration:
             state: Any = flow(**parameters, config_file=config_file, return_state=True)
         results: object = state.result(raise_on_failure=False)
         if isinstance(results, BaseException):
-            # a fault of ours: every other outcome of the flow has results
+            # a bug in this project: all expected failures end with results
             raise results
         return cast("RunResults", results)

@@ -1,4 +1,4 @@
-"""The `energy-pipeline` commands: their options, and how results are printed.
+"""The `energy-pipeline` commands: their options, and the output of results at a terminal.
 
-The commands call `flows.integration`; they hold no logic of the pipeline.
+The commands call `flows.integration` and contain no logic of the pipeline.
 """

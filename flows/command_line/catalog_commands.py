@@ -1,4 +1,4 @@
-"""The commands that find, add and look at an API: `catalog`, `add` and `preview`."""
+"""The commands that find, add and preview an API: `catalog`, `add` and `preview`."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from flows.command_line.options import (
     EXIT_WRONG_USAGE,
     ConfigOption,
     JsonOption,
+    exit_on_wrong_configuration,
     pipeline_for,
     prepare_prefect,
+    print_errors,
     print_json,
-    refusing_wrong_configuration,
-    say,
 )
 
 if TYPE_CHECKING:
     from flows.catalog import Endpoint
 
 EXIT_NOTHING_FOUND = 1
-_COLUMNS_SHOWN_UP_TO = 5
+# columns are listed only for so few matches
+_MAX_MATCHES_WITH_COLUMNS = 5
 
 
 def catalog(
     words: Annotated[list[str] | None, typer.Argument(help="Words to search for.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document alone.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document only.")] = False,
 ) -> None:
-    """List the datasets of ISO New England, or those in which all words occur."""
+    """List the datasets of ISO New England; with words, those that contain all of them."""
     from flows.catalog import search
 
     found = search(words or [])
@@ -40,28 +41,28 @@ def catalog(
         width = max((len(endpoint.path) for endpoint in found), default=0)
         for endpoint in found:
             typer.echo(f"{endpoint.path:{width}}  {_summary(endpoint)}".rstrip())
-            if len(found) <= _COLUMNS_SHOWN_UP_TO and endpoint.columns:
+            if len(found) <= _MAX_MATCHES_WITH_COLUMNS and endpoint.columns:
                 typer.echo("  columns: " + ", ".join(endpoint.columns))
         if found:
-            typer.echo(f"{len(found)} endpoints; `energy-pipeline add PATH` puts one into the configuration")
+            typer.echo(f"{len(found)} endpoints; `energy-pipeline add PATH` adds one to the configuration")
     if not found:
-        typer.echo(f"nothing holds {' and '.join(map(repr, words or []))}; try fewer words", err=True)
+        typer.echo(f"no dataset matches {' and '.join(map(repr, words or []))}; try fewer words", err=True)
         raise typer.Exit(EXIT_NOTHING_FOUND)
 
 
 def add(
-    path_or_url: Annotated[str, typer.Argument(help="A path of the catalog, or the URL of any API.")],
-    name: Annotated[str | None, typer.Option("--name", help="What to call it.")] = None,
-    folder: Annotated[str | None, typer.Option("--folder", help="Its folder in the bucket.")] = None,
-    prefix: Annotated[str | None, typer.Option("--prefix", help="The start of its objects' names.")] = None,
+    path_or_url: Annotated[str, typer.Argument(help="A path from the catalog, or the URL of any API.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name of the API.")] = None,
+    folder: Annotated[str | None, typer.Option("--folder", help="Output folder in the bucket.")] = None,
+    prefix: Annotated[str | None, typer.Option("--prefix", help="Prefix of its objects' names.")] = None,
     value: Annotated[
         list[str] | None,
-        typer.Option("--value", help="Values of a path's parameter, NAME=A,B; may be repeated."),
+        typer.Option("--value", help="Values of a parameter of the path, NAME=A,B; may be repeated."),
     ] = None,
     config: ConfigOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the entry and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the entry without writing it.")] = False,
 ) -> None:
-    """Add an API to the configuration: its entry is shown, then written once the file is found valid."""
+    """Add an API to the configuration: print its entry, and write it if the whole file is valid with it."""
     from flows.api_config import ConfigError, Settings
     from flows.catalog import (
         ProposalError,
@@ -79,7 +80,7 @@ def add(
         proposal = propose_entry(path_or_url, _values(value or []))
         entry = fitted_entry(file, {**proposal.entry, **given}, given)
         same = same_request(file, entry)
-        there = (f'"{same}" in this file asks for the same already',) if same else ()
+        there = (f'"{same}" in this file sends the same request',) if same else ()
         typer.echo(json.dumps(entry, indent=2, ensure_ascii=False))
         for note in (*proposal.notes, *there):
             typer.echo(f"note: {note}", err=True)
@@ -88,16 +89,16 @@ def add(
         else:
             append_entry(file, entry)
     except ProposalError as error:
-        say([error])
+        print_errors([error])
         raise typer.Exit(EXIT_WRONG_USAGE) from None
     except ConfigError as error:
-        say(error.problems)
-        typer.echo("nothing was written", err=True)
+        print_errors(error.problems)
+        typer.echo("the file was not changed", err=True)
         raise typer.Exit(EXIT_WRONG_USAGE) from None
     if dry_run:
-        typer.echo(f"valid; nothing was written to {file}", err=True)
+        typer.echo(f"valid; {file} was not changed", err=True)
     else:
-        typer.echo(f'added to {file}; look at it with: energy-pipeline preview "{entry["name"]}"', err=True)
+        typer.echo(f'added to {file}; preview it with: energy-pipeline preview "{entry["name"]}"', err=True)
 
 
 def _values(options: list[str]) -> dict[str, list[str]]:
@@ -129,20 +130,20 @@ def _as_document(endpoint: Endpoint) -> dict[str, Any]:
 def preview(
     name: Annotated[str, typer.Argument(help="Name or folder of the API.")],
     config: ConfigOption = None,
-    rows: Annotated[int, typer.Option("--rows", min=0, max=100, help="How many rows to show.")] = 3,
+    rows: Annotated[int, typer.Option("--rows", min=0, max=100, help="Number of rows to show.")] = 3,
     as_json: JsonOption = False,
 ) -> None:
-    """Collect one API and show its columns, types and first rows; nothing is stored."""
+    """Collect one API and show its columns, types and first rows, without storing anything."""
     from flows.command_line.preview_output import print_preview
     from flows.documents import DocumentError
     from flows.http_collector import CollectionError
 
     prepare_prefect()
     try:
-        with refusing_wrong_configuration():
+        with exit_on_wrong_configuration():
             found = pipeline_for(config).preview_api(name, rows)
     except (CollectionError, DocumentError) as error:
-        say([error])
+        print_errors([error])
         raise typer.Exit(EXIT_FAILED) from None
     if as_json:
         print_json(found)

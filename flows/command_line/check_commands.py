@@ -1,4 +1,4 @@
-"""The commands that look and store nothing: `validate` and `status`."""
+"""The commands that check without storing anything: `validate` and `status`."""
 
 from __future__ import annotations
 
@@ -14,33 +14,37 @@ from flows.command_line.options import (
     JsonOption,
     ProfileOption,
     RegionOption,
-    asking_blocks,
+    exit_on_wrong_configuration,
     pipeline_for,
     prepare_prefect,
+    print_errors,
     print_json,
-    refusing_wrong_configuration,
-    say,
+    with_prefect_server_for_blocks,
 )
 
 
 def validate(
     config: ConfigOption = None,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Ask each API and the bucket too; nothing is stored.")
+        bool,
+        typer.Option("--probe", help="Also send a request to each API and the bucket."),
     ] = False,
     bucket: BucketOption = None,
     profile: ProfileOption = None,
     region: RegionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the configuration and the variables it refers to. Exit 0: valid; 1: a probe failed; 2: not."""
+    """Check the configuration and its variables. Exit 0: valid; 1: valid, but a probe failed; 2: invalid."""
     pipeline = pipeline_for(config, bucket, profile, region)
     if probe:
-        from flows.command_line.results_output import waiting
+        from flows.command_line.results_output import show_activity
 
         prepare_prefect()
-        asking = waiting("asking the APIs and the bucket")
-        with refusing_wrong_configuration(), asking_blocks(bucket), asking:
+        with (
+            exit_on_wrong_configuration(),
+            with_prefect_server_for_blocks(bucket),
+            show_activity("probing the APIs and the bucket"),
+        ):
             report = pipeline.probe_access()
     else:
         report = pipeline.validate_configuration()
@@ -52,14 +56,14 @@ def validate(
             typer.echo(f"valid: {len(report['apis'])} APIs")
             for name in report["apis"]:
                 typer.echo(f"  {name}")
-        say(report["errors"])
+        print_errors(report["errors"])
         if probes:
             from flows.command_line.preview_output import print_probes
 
             print_probes(probes)
     if not report["config_valid"]:
         raise typer.Exit(EXIT_WRONG_USAGE)
-    raise typer.Exit(0 if all(answer["ok"] for answer in probes) else EXIT_FAILED)
+    raise typer.Exit(0 if all(probe_result["ok"] for probe_result in probes) else EXIT_FAILED)
 
 
 def status(
@@ -69,11 +73,11 @@ def status(
     region: RegionOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the last run on this machine and the newest object of each API's runs, past dates aside."""
+    """Show the last run on this machine and the newest object of each API, not counting past dates."""
     from flows.command_line.results_output import print_status
 
     prepare_prefect()
-    with refusing_wrong_configuration(), asking_blocks(bucket):
+    with exit_on_wrong_configuration(), with_prefect_server_for_blocks(bucket):
         report = pipeline_for(config, bucket, profile, region).get_pipeline_status()
     if as_json:
         print_json(report)

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.api_config import SHIPPED_CONFIG_FILE
-from flows.command_line.results_output import print_results, waiting
+from flows.command_line.results_output import print_results, show_activity
 from flows.process.child_process import ServerStartError
 from flows.process.memory import loading_modules
 from flows.process.prefect_server import EmbeddedPrefectServer
@@ -73,10 +73,10 @@ def run_demo(*, keep_ui: bool) -> int:
         isone = started.enter_context(LoopbackServer(create_isone_api(username=username, password=password)))
         # set before the import of Prefect, which reads them then
         os.environ.update(prefect_server.client_settings)
-        with waiting("importing Prefect"), loading_modules():
+        with show_activity("importing Prefect"), loading_modules():
             import flows.energy_pipeline  # noqa: F401 - imported here to show the message
             from flows.integration import EnergyDataPipelineIntegration
-        with waiting("starting the embedded S3 server"):
+        with show_activity("starting the embedded S3 server"):
             s3.wait_until_ready()
             s3.create_bucket(DEMO_BUCKET)
         # read only now: the address changes if another program took the port
@@ -96,7 +96,7 @@ def run_demo(*, keep_ui: bool) -> int:
         _write_variables(variables)
         os.environ.update(variables)
         os.environ.pop("AWS_PROFILE", None)
-        with waiting("starting the Prefect server (the first start makes its database)"):
+        with show_activity("starting the Prefect server (the first start makes its database)"):
             prefect_server.wait_until_ready()
         results = EnergyDataPipelineIntegration(s3_bucket=DEMO_BUCKET).run_full_pipeline()
         send_what_is_pending()

@@ -1,11 +1,11 @@
-"""What the commands share: exit codes, options, and the ways they speak."""
+"""Shared by the commands: exit codes, options, output of JSON and errors."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
 from pathlib import Path
@@ -26,43 +26,43 @@ EXIT_WRONG_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="Configuration file instead of the one in the settings.")
+    Path | None, typer.Option("--config", help="Configuration file; by default that of the settings.")
 ]
-BucketOption = Annotated[str | None, typer.Option("--bucket", help="Bucket to store into.")]
+BucketOption = Annotated[str | None, typer.Option("--bucket", help="S3 bucket to store into.")]
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="AWS profile for the bucket.")]
 RegionOption = Annotated[str | None, typer.Option("--region", help="AWS region of the bucket.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document only.")]
 
 
 def pipeline_for(
     config: Path | None, bucket: str | None = None, profile: str | None = None, region: str | None = None
 ) -> EnergyDataPipelineIntegration:
-    """The pipeline that a command's options name."""
+    """The pipeline for the options of a command."""
     from flows.integration import EnergyDataPipelineIntegration
 
     return EnergyDataPipelineIntegration(config, bucket, profile, region)
 
 
-def days_asked_for(start: datetime | None, end: datetime | None, *, force: bool) -> tuple[date, date] | None:
-    """The first and the last day of a command's options; None where it has none.
+def requested_days(start: datetime | None, end: datetime | None, *, force: bool) -> tuple[date, date] | None:
+    """The first and the last day given by `--start` and `--end`; None if there are neither.
 
     Raises:
-        typer.BadParameter: Where only one of them is given, or `--force` without them.
+        typer.BadParameter: If only one of them is given, or `--force` without them.
     """
     if start and end:
         return start.date(), end.date()
     if start or end:
-        raise typer.BadParameter("--start and --end go together: name the first and the last day")
+        raise typer.BadParameter("--start and --end must be given together")
     if force:
-        raise typer.BadParameter("--force goes with --start and --end; without days nothing is left out")
+        raise typer.BadParameter("--force needs --start and --end: a run without dates skips nothing")
     return None
 
 
 def prepare_prefect() -> None:
-    """Settings that Prefect must find in the environment when it is imported; the user's go first."""
+    """Set defaults that Prefect reads from the environment when it is imported; they override nothing."""
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows")
-    # the embedded server's own troubles as it starts and stops, with tracebacks, are not the user's
+    # tracebacks that the embedded server logs while it starts and stops are harmless
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
@@ -73,8 +73,8 @@ def print_json(document: object) -> None:
 
 
 @contextmanager
-def refusing_wrong_configuration() -> Iterator[None]:
-    """Say what is wrong with a configuration, or with the Prefect server it needs, and end the command."""
+def exit_on_wrong_configuration() -> Iterator[None]:
+    """Print what is wrong with the configuration, or that Prefect cannot be reached, and exit with code 2."""
     from flows.api_config import ConfigError
     from flows.process.temporary_prefect import reaching_prefect
 
@@ -82,36 +82,36 @@ def refusing_wrong_configuration() -> Iterator[None]:
         with reaching_prefect():
             yield
     except ConfigError as error:
-        say(error.problems)
+        print_errors(error.problems)
         raise typer.Exit(EXIT_WRONG_USAGE) from None
 
 
 @contextmanager
-def asking_blocks(bucket: str | None) -> Iterator[None]:
-    """Serve Prefect where it is needed for the bucket's block, and no server is named.
+def with_prefect_server_for_blocks(bucket: str | None) -> Iterator[None]:
+    """Start a temporary Prefect server, if none is configured, to load the block of the bucket from.
 
     Args:
-        bucket: That of the command's options, with which no block is asked for.
+        bucket: The command's `--bucket`; if it is given, no block is loaded and no server is needed.
     """
-    from flows.command_line.results_output import waiting
+    from flows.command_line.results_output import show_activity
     from flows.process.memory import loading_modules
     from flows.process.temporary_prefect import serving_prefect
 
-    with nullcontext() if bucket else serving_prefect(waiting) as wait_for_server:
-        with waiting("loading Prefect"), loading_modules():
-            import flows.orchestration.run_resources  # noqa: F401 - over a second, which must not look like a hang
+    with nullcontext() if bucket else serving_prefect(show_activity) as wait_for_server:
+        with show_activity("loading Prefect"), loading_modules():
+            import flows.orchestration.run_resources  # noqa: F401 - takes over a second
         if wait_for_server:
             wait_for_server()
         yield
 
 
-def say(lines: object) -> None:
-    """Print errors on stderr, a line each."""
-    for line in lines if isinstance(lines, list | tuple) else [lines]:
-        typer.echo(f"error: {line}", err=True)
+def print_errors(errors: Iterable[object]) -> None:
+    """Print errors on stderr, one line each."""
+    for error in errors:
+        typer.echo(f"error: {error}", err=True)
 
 
-def end_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End in order on SIGTERM, and after some seconds at once; by then what was collected is kept."""
+def exit_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Signal handler: exit in order, and after some seconds at once; by then collected data is kept."""
     end_in_time()
     sys.exit(EXIT_TERMINATED)

@@ -1,4 +1,4 @@
-"""A preview and the answers to a probe, for people at a terminal."""
+"""Prints previews and probe results at a terminal."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from flows.inspection.preview import ApiPreview
     from flows.inspection.probe import ProbeResult
 
-_MAX_CELL = 40
+_MAX_CELL_CHARACTERS = 40
 
 
 def print_preview(preview: ApiPreview, console: Console | None = None) -> None:
-    """Print where the rows came from, each column with its first values, and what was noticed."""
+    """Print the requests, where the records were found, each column with its first values, and findings."""
     console = console or Console()
-    said = [
+    lines = [
         preview["api_name"],
-        f"asked: {_shown_urls(preview['source_urls'])}",
-        f"got: {preview['bytes']:,} bytes; requests: {preview['requests']}",
+        f"requested: {_urls_text(preview['source_urls'])}",
+        f"received: {preview['bytes']:,} bytes; requests: {preview['requests']}",
         f"records found at: {preview['records_at']}",
         f"table: {preview['rows']:,} rows, {len(preview['columns'])} columns",
     ]
-    for line in said:
+    for line in lines:
         console.print(escape(line), highlight=False, soft_wrap=True)
     if preview["columns"]:
         console.print()
@@ -33,12 +33,12 @@ def print_preview(preview: ApiPreview, console: Console | None = None) -> None:
             console.print(escape(line), highlight=False, no_wrap=True, overflow="ellipsis")
         console.print()
     for finding in preview["findings"]:
-        console.print(f"note: {escape(finding)}", highlight=False, soft_wrap=True)
+        console.print(f"finding: {escape(finding)}", highlight=False, soft_wrap=True)
     console.print("nothing was stored")
 
 
 def print_probes(probes: Iterable[ProbeResult], console: Console | None = None) -> None:
-    """Print a line for each API and for the bucket."""
+    """Print one line for each API, the bucket and the spool."""
     console = console or Console()
     for probe in probes:
         mark = "[green]ok[/]    " if probe["ok"] else "[red]failed[/]"
@@ -48,10 +48,10 @@ def print_probes(probes: Iterable[ProbeResult], console: Console | None = None) 
 
 
 def _column_lines(preview: ApiPreview) -> Iterator[str]:
-    """A line for each column; what a reader copies into a configuration is never cut short."""
+    """One line for each column. Column names are never truncated, since users copy them."""
     width = max(len(column["name"]) for column in preview["columns"])
-    shown = f"first {len(preview['first_rows'])} rows"
-    yield f"{'column':{width}}  {'type':7}  {'empty':>7}  {shown}"
+    heading = f"first {len(preview['first_rows'])} rows"
+    yield f"{'column':{width}}  {'type':7}  {'empty':>7}  {heading}"
     for column in preview["columns"]:
         cells = " | ".join(_cell(row[column["name"]]) for row in preview["first_rows"])
         yield f"{column['name']:{width}}  {column['type']:7}  {column['empty']:>7,}  {cells}".rstrip()
@@ -59,9 +59,9 @@ def _column_lines(preview: ApiPreview) -> Iterator[str]:
 
 def _cell(value: object) -> str:
     text = "" if value is None else str(value)
-    return text if len(text) <= _MAX_CELL else text[:_MAX_CELL] + "…"
+    return text if len(text) <= _MAX_CELL_CHARACTERS else text[:_MAX_CELL_CHARACTERS] + "…"
 
 
-def _shown_urls(urls: list[str]) -> str:
+def _urls_text(urls: list[str]) -> str:
     more = f" and {len(urls) - 1} more" if len(urls) > 1 else ""
     return f"{urls[0]}{more}" if urls else "nothing"

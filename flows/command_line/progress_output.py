@@ -1,4 +1,4 @@
-"""A backfill's progress for people at a terminal."""
+"""Displays the progress of a backfill at a terminal."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rich.progress import Progress as Bar
 
 from flows.run_report.progress import Progress, ShowProgress
 
-# on a stream that is no terminal a line now and then is enough
-_LINE_EVERY_SECONDS = 30.0
-_HOW_TO_GO_ON = "what is stored stays: the same command goes on with what is missing"
+# where stderr is not a terminal
+_LINE_INTERVAL_SECONDS = 30.0
+_RESUME_HINT = "run the same command again to collect what is missing; stored objects stay"
 
 
 @contextmanager
 def progress_bar(console: Console | None = None) -> Iterator[ShowProgress]:
-    """Shows on stderr what is done, rows, MB/s and the time left: as a bar, or in lines for no terminal.
+    """Show finished units, rows, MB/s and the time left on stderr, as a bar or, without a terminal, in lines.
 
-    Where it is interrupted, it says how to go on.
+    If the run is interrupted, print how to resume it.
     """
     console = console or Console(stderr=True)
     try:
@@ -29,7 +29,7 @@ def progress_bar(console: Console | None = None) -> Iterator[ShowProgress]:
     except Exception:
         raise
     except BaseException:
-        console.print(_HOW_TO_GO_ON, highlight=False, soft_wrap=True)
+        console.print(_RESUME_HINT, highlight=False, soft_wrap=True)
         raise
 
 
@@ -50,12 +50,12 @@ def _bar_on(console: Console) -> Iterator[ShowProgress]:
 
 
 def _lines_on(console: Console) -> ShowProgress:
-    next_at = _LINE_EVERY_SECONDS
+    next_at = _LINE_INTERVAL_SECONDS
 
     def show(progress: Progress) -> None:
         nonlocal next_at
         if progress.seconds >= next_at or progress.done == progress.planned:
-            next_at = progress.seconds + _LINE_EVERY_SECONDS
+            next_at = progress.seconds + _LINE_INTERVAL_SECONDS
             left = f", {progress.seconds_left:.0f} s left" if progress.seconds_left else ""
             console.print(
                 f"collected {progress.done} of {progress.planned}: {_amount(progress)}{left}",

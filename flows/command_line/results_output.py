@@ -1,4 +1,4 @@
-"""Results and status for people at a terminal."""
+"""Prints results and status at a terminal."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.run_report import ApiResult, RunResults, done_text
+from flows.run_report import ApiResult, RunResults, summary_text
 from flows.run_report.date_counts import windows_text
 
 if TYPE_CHECKING:
     from flows.inspection.status import ApiStatus, PipelineStatus
 
-_SHOWN_FAILURES = 10
+_MAX_FAILURES_SHOWN = 10
 _STATUS_STYLES = {"success": "green", "failed": "red", "skipped": "yellow"}
 
 
 @contextmanager
-def waiting(for_what: str) -> Iterator[None]:
-    """Say on stderr what is being waited for, while it lasts."""
+def show_activity(activity: str) -> Iterator[None]:
+    """Show on stderr what the command is doing while this context lasts."""
     console = Console(stderr=True)
     if console.is_terminal:
-        with console.status(f"{for_what} …"):
+        with console.status(f"{activity} …"):
             yield
     else:
-        console.print(f"{for_what} …", highlight=False)
+        console.print(f"{activity} …", highlight=False)
         yield
 
 
 def print_results(results: RunResults, console: Console | None = None) -> None:
-    """Print the statistics of a run and a line for each API."""
+    """Print a table of the APIs of a run, their objects or errors, and the statistics."""
     console = console or Console()
     if not results["results"]:
         return
@@ -48,7 +48,7 @@ def print_results(results: RunResults, console: Console | None = None) -> None:
     table.add_column("API")
     for heading in ("collected", "stored"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("rows", "bytes", "tries", "seconds"):
+    for heading in ("rows", "bytes", "attempts", "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results["results"]:
         table.add_row(*_result_cells(result))
@@ -60,7 +60,7 @@ def print_results(results: RunResults, console: Console | None = None) -> None:
     has_uploads = statistics["successful_uploads"] + statistics["failed_uploads"] > 0
     uploaded = f"uploaded {summary['upload_success_rate']:.0%}" if has_uploads else "nothing to upload"
     console.print(
-        f"{results['pipeline_status']}: {done_text(results)} in {results['duration_seconds']:.1f} s; "
+        f"{results['pipeline_status']}: {summary_text(results)} in {results['duration_seconds']:.1f} s; "
         f"collected {summary['collection_success_rate']:.0%}, {uploaded}",
         highlight=False,
         soft_wrap=True,
@@ -75,19 +75,20 @@ def print_status(status: PipelineStatus, console: Console | None = None) -> None
         done, total = last_run["summary"]["successful_end_to_end"], last_run["statistics"]["total_apis"]
         what = "; ".join(last_run["errors"]) or f"{done} of {total} APIs"
         console.print(
-            f"last run here: {last_run['started_at']}, {last_run['pipeline_status']}, {escape(what)}",
+            f"last run on this machine: {last_run['started_at']}, "
+            f"{last_run['pipeline_status']}, {escape(what)}",
             highlight=False,
             soft_wrap=True,
         )
     else:
-        console.print("last run here: none is recorded")
+        console.print("last run on this machine: none recorded")
     for api in status["apis"]:
         name = escape(api["api_name"]) + ("" if api["enabled"] else " (disabled)")
         console.print(f"{name}: {escape(_newest_object(api))}", highlight=False, soft_wrap=True)
     spool = status["spool"]
     if spool["unreadable"]:
         console.print(
-            f"[red]damaged in the spool[/]: {spool['unreadable']}; `energy-pipeline drain` names them",
+            f"[red]damaged spool entries[/]: {spool['unreadable']}; `energy-pipeline drain` names them",
             highlight=False,
             soft_wrap=True,
         )
@@ -102,8 +103,8 @@ def print_status(status: PipelineStatus, console: Console | None = None) -> None
 
 def _newest_object(api: ApiStatus) -> str:
     if api["error"] or api["age_seconds"] is None:
-        return api["error"] or "nothing is stored yet"
-    return f"{api['last_key']}, {api['bytes']:,} bytes, {_shown_age(api['age_seconds'])} old"
+        return api["error"] or "nothing stored yet"
+    return f"{api['last_key']}, {api['bytes']:,} bytes, {_age_text(api['age_seconds'])} old"
 
 
 def _result_cells(result: ApiResult) -> list[str]:
@@ -120,7 +121,7 @@ def _result_cells(result: ApiResult) -> list[str]:
 
 
 def _print_outcome(result: ApiResult, console: Console) -> None:
-    # whole keys and errors on lines of their own, so that they can be copied
+    # on lines of their own and never wrapped, so that keys and errors can be copied
     if result["error"]:
         line = f"[red]{escape(result['api_name'])}[/]: {escape(result['error'])}"
     else:
@@ -131,16 +132,16 @@ def _print_outcome(result: ApiResult, console: Console) -> None:
         line = f"{escape(result['api_name'])}: {escape(where)}"
     console.print(line, highlight=False, soft_wrap=True)
     failures = result["windows"]["failures"] if "windows" in result else []
-    for failure in failures[:_SHOWN_FAILURES]:
-        told = f"{failure['dates']}: {failure['error']}"
-        console.print(f"  [red]failed[/]: {escape(told)}", highlight=False, soft_wrap=True)
-    if failures[_SHOWN_FAILURES:]:
-        console.print(f"  … and {len(failures) - _SHOWN_FAILURES} more", highlight=False)
+    for failure in failures[:_MAX_FAILURES_SHOWN]:
+        text = f"{failure['dates']}: {failure['error']}"
+        console.print(f"  [red]failed[/]: {escape(text)}", highlight=False, soft_wrap=True)
+    if failures[_MAX_FAILURES_SHOWN:]:
+        console.print(f"  … and {len(failures) - _MAX_FAILURES_SHOWN} more", highlight=False)
     for finding in result["findings"]:
         console.print(f"  [yellow]finding[/]: {escape(finding)}", highlight=False, soft_wrap=True)
 
 
-def _shown_age(seconds: float) -> str:
+def _age_text(seconds: float) -> str:
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{seconds / length:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""One API looked at before it is relied on: collected and tabulated, nothing stored."""
+"""Collects and tabulates one API without storing anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PreviewColumn(TypedDict):
-    """A column: its type (`Int64`, `Float64`, `Boolean`, `String`) and its values that are empty."""
+    """A column: its polars type (`Int64`, `Float64`, `Boolean`, `String`) and its number of empty values."""
 
     name: str
     type: str
@@ -25,7 +25,11 @@ class PreviewColumn(TypedDict):
 
 
 class ApiPreview(TypedDict):
-    """What collecting one API gives."""
+    """The table of one API, and how it was collected.
+
+    `bytes` is the size of the responses, `records_at` the PATH of the records, `first_rows` the first rows by
+    column name.
+    """
 
     api_name: str
     source_urls: list[str]
@@ -39,17 +43,17 @@ class ApiPreview(TypedDict):
 
 
 def preview_api(config_file: Path, name: str, first_rows: int = 5) -> ApiPreview:
-    """Collect one API as a run would, and describe its table.
+    """Collect one API as a run does, and describe its table.
 
     Args:
-        config_file: The configuration it is in.
-        name: Its name or output folder.
-        first_rows: How many rows to give.
+        config_file: Configuration file.
+        name: Name or output folder of the API.
+        first_rows: Number of rows to return.
 
     Raises:
-        ConfigError: Where there is no such API, or its secrets are missing.
-        CollectionError: Where it gave no usable reply.
-        DocumentError: Where its reply is no table.
+        ConfigError: There is no single such API, or its secrets are missing.
+        CollectionError: The API gave no usable response.
+        DocumentError: The response could not be tabulated.
     """
     config = load_config(config_file)
     chosen = select_apis(config.apis, [name])
@@ -80,10 +84,10 @@ def preview_api(config_file: Path, name: str, first_rows: int = 5) -> ApiPreview
 
 
 def load_stored_credentials(document: str) -> Mapping[str, SecretStr]:
-    """The secrets of a stored block; Prefect is imported only where a block is referred to.
+    """The secrets of a saved Prefect block; imports Prefect, which only configurations with blocks need.
 
     Raises:
-        LookupError: Where there is no such block.
+        LookupError: There is no such block.
     """
     from flows.orchestration.run_resources import load_credentials
 

@@ -1,4 +1,4 @@
-"""How the pipeline stands: the last run, and what the bucket holds of each API."""
+"""The status of the pipeline: the last run, the newest object of each API, and the spool."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flows.run_report.last_run import last_results
 
 
 class ApiStatus(TypedDict):
-    """The newest object of one API; None throughout where there is none, `error` where we cannot know."""
+    """The newest object of one API; all None if there is none, and `error` if the listing failed."""
 
     api_name: str
     enabled: bool
@@ -27,7 +27,7 @@ class ApiStatus(TypedDict):
 
 
 class PipelineStatus(TypedDict):
-    """The last run on this machine, if any, the state of each API, and what waits in the spool."""
+    """The results of the last run on this machine, if any, the status of each API, and of the spool."""
 
     last_run: RunResults | None
     apis: list[ApiStatus]
@@ -35,10 +35,10 @@ class PipelineStatus(TypedDict):
 
 
 def pipeline_status(settings: Settings, config_file: Path | None = None) -> PipelineStatus:
-    """Read the last run's results and ask the bucket for each API's newest object.
+    """Read the results of the last run and look up the newest object of each API.
 
     Raises:
-        ConfigError: Where the configuration or the bucket's settings cannot be used.
+        ConfigError: The configuration or the settings of the bucket are wrong.
     """
     config = load_config(config_file or settings.config_file)
     store = open_store(settings)
@@ -50,24 +50,24 @@ def pipeline_status(settings: Settings, config_file: Path | None = None) -> Pipe
 
 
 def _api_statuses(store: ObjectStore, apis: Iterable[ApiConfig]) -> list[ApiStatus]:
-    found: list[ApiStatus] = []
-    no_answer: str | None = None
+    statuses: list[ApiStatus] = []
+    outage: str | None = None
     for api in apis:
-        status = _unknown(api)
-        found.append(status)
-        if no_answer:
-            # each further question would take as long to be given up
-            status["error"] = f"not asked for, since {no_answer}"
+        status = _empty_status(api)
+        statuses.append(status)
+        if outage:
+            # every further request would take as long to fail
+            status["error"] = f"not looked up: {outage}"
             continue
         try:
             _fill_in(status, store.latest(api.output_folder, api.csv_prefix))
         except StorageError as error:
             status["error"] = str(error)
-            no_answer = str(error) if error.retryable else None
-    return found
+            outage = str(error) if error.retryable else None
+    return statuses
 
 
-def _unknown(api: ApiConfig) -> ApiStatus:
+def _empty_status(api: ApiConfig) -> ApiStatus:
     return ApiStatus(
         api_name=api.name,
         enabled=api.enabled,

@@ -1,4 +1,4 @@
-"""Results become Prefect artifacts and the run's final state."""
+"""Publishes the results of a run as Prefect artifacts, and derives the flow run's final state."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.run_report import ApiResult, RunResults, done_text, windows_of_all
+from flows.run_report import ApiResult, RunResults, summary_text, windows_of_all
 from flows.run_report.date_counts import windows_text
 
 STATISTICS_KEY = "energy-pipeline-statistics"
 REPORT_KEY = "energy-pipeline-report"
-# of each API; all of them are in the results
-_SHOWN_FAILURES = 20
+# per API; the results hold all of them
+_MAX_FAILURES_SHOWN = 20
 
 
 def publish_artifacts(results: RunResults) -> None:
-    """Publish the statistics table and the report of a run; to be called inside its flow run."""
+    """Publish the statistics table and the report of a run. Must be called inside its flow run."""
     create_table_artifact(
         key=STATISTICS_KEY, table=statistics_table(results), description="Statistics of one run"
     )
@@ -29,13 +29,13 @@ def publish_artifacts(results: RunResults) -> None:
 
 
 def final_state(results: RunResults, *, has_caller: bool) -> State[RunResults]:
-    """The state the flow run ends in; its data are the results.
+    """The final state of the flow run, with the results as its data.
 
     Args:
-        results: Of the run.
-        has_caller: Whether something in this process takes the results; not so in a deployment's run. As it
-            fails there, Prefect makes an exception of the data, and cannot of results: of none it makes one
-            with the message.
+        results: Results of the run.
+        has_caller: Whether Python code in this process receives the results, unlike in a deployment's run.
+            There, a failed state has no data: Prefect raises such data as an exception, which results are
+            not; without data it raises one with the message.
     """
     message = headline(results)
     if results["pipeline_status"] == "failed":
@@ -46,22 +46,24 @@ def final_state(results: RunResults, *, has_caller: bool) -> State[RunResults]:
 
 
 def headline(results: RunResults) -> str:
-    """The run in one line: what went through, and which APIs did not."""
+    """The run in one line: the summary and the names of failed APIs, or why the run could not start."""
     if results["errors"]:
         return "; ".join(results["errors"])
     failed = [result["api_name"] for result in results["results"] if result["error"]]
-    return done_text(results) + (f"; failed: {', '.join(failed)}" if failed else "")
+    return summary_text(results) + (f"; failed: {', '.join(failed)}" if failed else "")
 
 
 def statistics_table(results: RunResults) -> list[dict[str, Any]]:
-    """One row for each statistic, as a Prefect table artifact takes them."""
+    """One row for each statistic, in the form of a Prefect table artifact."""
     counts: dict[str, Any] = {**results["statistics"], **results["summary"]}
-    rows = [{"statistic": name.replace("_", " "), "value": _shown(value)} for name, value in counts.items()]
+    rows = [
+        {"statistic": name.replace("_", " "), "value": _format_value(value)} for name, value in counts.items()
+    ]
     return [*rows, {"statistic": "duration seconds", "value": f"{results['duration_seconds']:.1f}"}]
 
 
 def report_markdown(results: RunResults) -> str:
-    """The report of a run: totals, rates, and a line for each API with its key or error."""
+    """The report of a run: totals and rates, a table of the APIs, failed dates and findings."""
     statistics, summary = results["statistics"], results["summary"]
     windows = windows_of_all(results)
     collected = f"{statistics['successful_collections']} of {statistics['total_apis']} APIs"
@@ -71,8 +73,8 @@ def report_markdown(results: RunResults) -> str:
         "",
         f"Run `{results['run_id']}`, started {results['started_at']}.",
         "",
-        f"- collected: {collected} ({_shown(summary['collection_success_rate'])})",
-        f"- stored: {stored} ({_shown(summary['upload_success_rate'])})",
+        f"- collected: {collected} ({_format_value(summary['collection_success_rate'])})",
+        f"- stored: {stored} ({_format_value(summary['upload_success_rate'])})",
         f"- without data: {statistics['skipped_uploads']}",
         f"- failed collections: {statistics['failed_collections']}",
         f"- duration: {results['duration_seconds']:.1f} s",
@@ -90,7 +92,7 @@ def report_markdown(results: RunResults) -> str:
         f"{result['api_name']} {failure['dates']}: {failure['error']}"
         for result in results["results"]
         if "windows" in result
-        for failure in result["windows"]["failures"][:_SHOWN_FAILURES]
+        for failure in result["windows"]["failures"][:_MAX_FAILURES_SHOWN]
     ]
     if failures:
         lines += ["", "## Failed dates", *(f"- {_markdown_cell(failure)}" for failure in failures)]
@@ -103,7 +105,7 @@ def report_markdown(results: RunResults) -> str:
 
 
 def outcome_text(result: ApiResult) -> str:
-    """Where one API's data is, or why it is not there."""
+    """The key of an API's object, its counts of past dates, or its error."""
     if "windows" in result and not result["error"]:
         return windows_text(result["windows"])
     return result["error"] or result["s3_key"] or "no rows: nothing to store"
@@ -111,7 +113,7 @@ def outcome_text(result: ApiResult) -> str:
 
 def _report_row(result: ApiResult) -> str:
     key = result["s3_key"]
-    # | ends a cell and ` ends code, even inside code
+    # | ends a cell and ` ends a code span, even inside one
     is_plain_key = key and not result["error"] and "windows" not in result and not set("`|") & set(key)
     cells = [
         _markdown_cell(result["api_name"]),
@@ -127,9 +129,9 @@ def _report_row(result: ApiResult) -> str:
 
 
 def _markdown_cell(text: str) -> str:
-    # an API's own words must not draw tables, links or images in the report
+    # text from an API must not be rendered as a table, link or image
     return re.sub(r"([\\`*_{}\[\]<>()#!|])", r"\\\1", " ".join(text.split()))
 
 
-def _shown(value: float) -> str:
+def _format_value(value: float) -> str:
     return f"{value:.0%}" if isinstance(value, float) else str(value)

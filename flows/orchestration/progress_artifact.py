@@ -1,4 +1,4 @@
-"""A backfill's progress as a Prefect artifact."""
+"""Publishes the progress of a backfill as a Prefect artifact."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from flows.run_report.progress import Progress
 logger = logging.getLogger(__name__)
 
 PROGRESS_KEY = "energy-pipeline-progress"
-# each costs the server a write
-_EVERY_SECONDS = 5.0
+# each update is a request to the Prefect server and a write to its database
+_UPDATE_INTERVAL_SECONDS = 5.0
 
 
 class ProgressArtifact:
-    """The progress of a backfill as its flow run's page shows it; to be entered inside the flow run."""
+    """The progress artifact of a backfill, shown on the page of its flow run.
+
+    A context manager, to be entered inside the flow run; publishes the last progress when it is left.
+    """
 
     def __init__(self) -> None:
         self._id: UUID | None = None
@@ -36,22 +39,22 @@ class ProgressArtifact:
             self._update()
 
     def show(self, progress: Progress) -> None:
-        """Show how far it is, unless that was done just now."""
+        """Publish the progress, at most once every five seconds."""
         self._percent = 100 * progress.done / progress.planned if progress.planned else 100.0
         now = time.monotonic()
         if now >= self._next_at:
-            self._next_at = now + _EVERY_SECONDS
+            self._next_at = now + _UPDATE_INTERVAL_SECONDS
             self._update()
 
     def _update(self) -> None:
         try:
             if self._id is None:
-                # typed as a coroutine too, for flows that are
+                # annotated as possibly a coroutine, for async flows
                 self._id = create_progress_artifact(  # type: ignore[assignment]
-                    self._percent, key=PROGRESS_KEY, description="Hours, days, months or years collected"
+                    self._percent, key=PROGRESS_KEY, description="Past dates collected"
                 )
             else:
                 update_progress_artifact(self._id, self._percent)
         except (PrefectException, httpx.HTTPError) as error:
             # the data is stored all the same
-            logger.warning("the progress was not published: %s", error)
+            logger.warning("the progress artifact was not published: %s", error)

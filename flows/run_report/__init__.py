@@ -1,6 +1,8 @@
-"""REPORT: outcomes become results and statistics. Pure: the numbers always add up.
+"""REPORT: turns the outcomes of APIs into the results and statistics of a run. Pure.
 
-`results` has the JSON document of a run, `backfill_results` and `date_counts` what concerns dates.
+`results` defines the JSON document of a run (see the README of this folder), `backfill_results` and
+`date_counts` the part about past dates, `progress` the progress of a backfill; `last_run` keeps the results
+on this machine.
 """
 
 from flows.run_report.results import (
@@ -9,9 +11,9 @@ from flows.run_report.results import (
     CollectionStatus,
     RunResults,
     UploadStatus,
-    done_text,
     results_of_no_run,
     run_results,
+    summary_text,
     verdict,
     windows_of_all,
 )
@@ -22,9 +24,9 @@ __all__ = [
     "CollectionStatus",
     "RunResults",
     "UploadStatus",
-    "done_text",
     "results_of_no_run",
     "run_results",
+    "summary_text",
     "verdict",
     "windows_of_all",
 ]

@@ -1,4 +1,4 @@
-"""REPORT: the outcomes of an API's windows become its outcome. Pure: the numbers always add up."""
+"""REPORT: combines the outcomes of an API's windows into one outcome. Pure."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from flows.api_config import ApiConfig
 from flows.run_report.date_counts import WindowCounts, WindowFailure, joined_windows
 from flows.run_report.results import ApiOutcome, UploadStatus
 
-# a year that fails is told by its first days, not in 365 lines
-_SHOWN = 20
-_UP_TO = ".."
+# a whole year of failures must not fill the report
+_MAX_FINDINGS = 20
+_RANGE_SEPARATOR = ".."
 
 
 @dataclass(frozen=True)
 class WindowOutcome:
-    """What became of one window.
+    """The outcome of one window.
 
     Attributes:
-        stamp: Its dates, as its object is named.
-        units: How many hours, days, months or years it is long.
-        outcome: As of an API.
-        is_tried: Whether it was asked for at all.
+        stamp: The window as in the key of its object: `20240131`, or `2024013123` for an hour.
+        units: Its length in units.
+        outcome: The outcome of its collection, in the same form as that of an API.
+        is_tried: Whether a request was sent for it.
     """
 
     stamp: str
@@ -34,13 +34,13 @@ class WindowOutcome:
 def api_outcome(
     api: ApiConfig, windows: Sequence[WindowOutcome], already_stored: int, duration_seconds: float
 ) -> ApiOutcome:
-    """One outcome of all windows of an API: what failed is told, what is stored is counted.
+    """Combine the outcomes of an API's windows into one outcome.
 
     Args:
         api: The API.
-        windows: Those that were to be collected, in the order of time.
-        already_stored: Units that were asked for and had been stored before.
-        duration_seconds: Of the API's part of the backfill.
+        windows: The outcomes of the windows to collect, in chronological order.
+        already_stored: Number of requested units that were stored before the run.
+        duration_seconds: Duration of the API's part of the backfill.
     """
     outcomes = [window.outcome for window in windows]
     failed = [window for window in windows if window.outcome.error]
@@ -69,7 +69,7 @@ def api_outcome(
 
 
 def window_counts(windows: Iterable[WindowOutcome], already_stored: int) -> WindowCounts:
-    """How many units were stored, are empty, failed, or were not tried; together they are those planned."""
+    """Count the units that were stored, empty, failed and not tried; they add up to `planned`."""
     counts = joined_windows(())
     counts["planned"] = counts["already_stored"] = already_stored
     for window in windows:
@@ -89,10 +89,10 @@ def window_counts(windows: Iterable[WindowOutcome], already_stored: int) -> Wind
 
 
 def _add_failure(failures: list[WindowFailure], stamp: str, error: str) -> None:
-    """Tell a failure, and dates that follow one another and fail alike as one."""
+    """Append a failure, or extend the last one if its error is the same."""
     if failures and failures[-1]["error"] == error:
-        first = failures[-1]["dates"].partition(_UP_TO)[0]
-        failures[-1] = WindowFailure(dates=f"{first}{_UP_TO}{stamp}", error=error)
+        first = failures[-1]["dates"].partition(_RANGE_SEPARATOR)[0]
+        failures[-1] = WindowFailure(dates=f"{first}{_RANGE_SEPARATOR}{stamp}", error=error)
     else:
         failures.append(WindowFailure(dates=stamp, error=error))
 
@@ -111,11 +111,7 @@ def _error(failed: Sequence[WindowOutcome], counts: WindowCounts) -> str:
 
 
 def _findings(windows: Iterable[WindowOutcome]) -> tuple[str, ...]:
-    return _first_of(
-        [f"{window.stamp}: {finding}" for window in windows for finding in window.outcome.findings]
-    )
-
-
-def _first_of(findings: Sequence[str]) -> tuple[str, ...]:
-    more = [f"and {len(findings) - _SHOWN} more findings"] if len(findings) > _SHOWN else []
-    return (*findings[:_SHOWN], *more)
+    findings = [f"{window.stamp}: {finding}" for window in windows for finding in window.outcome.findings]
+    omitted = len(findings) - _MAX_FINDINGS
+    more = [f"and {omitted} more findings"] if omitted > 0 else []
+    return (*findings[:_MAX_FINDINGS], *more)

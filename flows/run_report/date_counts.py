@@ -1,4 +1,4 @@
-"""REPORT: what became of the hours, days, months or years that were asked for. Pure."""
+"""REPORT: counts of the units of past dates by outcome. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import TypedDict
 
 
 class WindowFailure(TypedDict):
-    """Dates that failed alike, as their objects are named (`20240101..20240131` for several), and why."""
+    """Consecutive windows that failed with the same error.
+
+    `dates` is the date of a window as in the key of its object, or the first and the last of several:
+    `20240101..20240131`.
+    """
 
     dates: str
     error: str
 
 
 class WindowCounts(TypedDict):
-    """What became of the hours, days, months or years that were asked for; all but `planned` add up to it."""
+    """Number of requested units by outcome; the others add up to `planned`."""
 
     planned: int
     already_stored: int
@@ -26,7 +30,7 @@ class WindowCounts(TypedDict):
 
 
 def joined_windows(several: Iterable[WindowCounts]) -> WindowCounts:
-    """The dates of several APIs, or of several parts of one, as if they were of one."""
+    """Add up the counts of several APIs and concatenate their failures."""
     joined = WindowCounts(planned=0, already_stored=0, stored=0, empty=0, failed=0, not_tried=0, failures=[])
     for windows in several:
         for name in ("planned", "already_stored", "stored", "empty", "failed", "not_tried"):
@@ -36,14 +40,14 @@ def joined_windows(several: Iterable[WindowCounts]) -> WindowCounts:
 
 
 def windows_text(windows: WindowCounts) -> str:
-    """What became of the dates that were asked for, in words: `2 of 5 stored, 3 of 5 were stored before`."""
+    """The counts in words: `2 of 5 stored, 3 of 5 already stored`."""
     words = {
         "stored": windows["stored"],
-        "were stored before": windows["already_stored"],
+        "already stored": windows["already_stored"],
         "empty": windows["empty"],
         "failed": windows["failed"],
-        "not asked for": windows["not_tried"],
+        "not tried": windows["not_tried"],
     }
     planned = windows["planned"]
-    told = ", ".join(f"{count} of {planned} {word}" for word, count in words.items() if count)
-    return told or "no dates to collect"
+    text = ", ".join(f"{count} of {planned} {word}" for word, count in words.items() if count)
+    return text or "no dates to collect"

@@ -1,4 +1,4 @@
-"""How far a backfill is, for whoever watches it."""
+"""Progress of a backfill, and the callback that displays it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a backfill is.
+    """Progress of a backfill.
 
     Attributes:
-        planned: Hours, days, months or years to collect.
-        done: Those that are done with, failed ones included.
-        failed: Those that failed.
+        planned: Units to collect.
+        done: Units that are finished, including failed ones.
+        failed: Units that failed.
         rows: Rows stored so far.
-        bytes: Bytes of the objects so far.
-        seconds: Since it began.
+        bytes: Size of the objects stored so far.
+        seconds: Seconds since the start.
     """
 
     planned: int
@@ -32,25 +32,25 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace so far; None where nothing is done yet."""
+        """Estimate of the remaining time at the average pace so far; None before the first unit is done."""
         return (self.planned - self.done) * self.seconds / self.done if self.done else None
 
 
 class ProgressCount:
-    """Counts what threads get done.
+    """Counts the finished units of a backfill. Thread-safe.
 
     Args:
-        planned: Hours, days, months or years to collect.
+        planned: Units to collect.
     """
 
     def __init__(self, planned: int) -> None:
         self._planned = planned
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         self._done = self._failed = self._rows = self._bytes = 0
         self._lock = threading.Lock()
 
     def add(self, units: int, *, rows: int, size: int, is_failed: bool) -> None:
-        """Note units that are done with."""
+        """Add finished units with their rows and the size of their objects in bytes."""
         with self._lock:
             self._done += units
             self._failed += units if is_failed else 0
@@ -58,28 +58,28 @@ class ProgressCount:
             self._bytes += size
 
     def now(self) -> Progress:
-        """How far it is."""
+        """The progress at this moment."""
         with self._lock:
-            seconds = time.monotonic() - self._begun
+            seconds = time.monotonic() - self._started
             return Progress(self._planned, self._done, self._failed, self._rows, self._bytes, seconds)
 
 
 ShowProgress = Callable[[Progress], None]
-_shown_by: ContextVar[ShowProgress | None] = ContextVar("progress_shown_by", default=None)
+_callback: ContextVar[ShowProgress | None] = ContextVar("progress_callback", default=None)
 
 
 @contextmanager
 def showing_progress(show: ShowProgress | None) -> Iterator[None]:
-    """Within this context, backfills in this thread tell `show` how far they are, about twice a second."""
-    token = _shown_by.set(show)
+    """Within this context, backfills in this thread call `show` with their progress about twice a second."""
+    token = _callback.set(show)
     try:
         yield
     finally:
-        _shown_by.reset(token)
+        _callback.reset(token)
 
 
 def show_progress(progress: Progress) -> None:
-    """Tell whoever watches; does nothing where nobody does."""
-    show = _shown_by.get()
+    """Call the callback set by `showing_progress`, if any."""
+    show = _callback.get()
     if show:
         show(progress)

@@ -1,4 +1,4 @@
-"""REPORT: outcomes become results and statistics. Pure: the numbers always add up."""
+"""REPORT: turns the outcomes of APIs into results and statistics. Pure."""
 
 from __future__ import annotations
 
@@ -16,20 +16,26 @@ Verdict = Literal["completed", "partially-completed", "failed"]
 
 @dataclass(frozen=True)
 class ApiOutcome:
-    """What became of one API in one run.
+    """The outcome of one API in one run.
 
     Attributes:
+        api_name: Name of the API.
+        output_folder: Folder of its objects.
+        collection_status: Whether its data was collected and tabulated.
+        upload_status: Whether its objects were stored; `skipped` if there are no rows or collecting failed.
+        s3_key: Key of the object of the first output, and of the last window for past dates.
+        s3_uri: The same as `s3://bucket/key`.
         rows: Rows collected.
         columns: Columns collected.
-        bytes: Size of the objects, in bytes.
+        bytes: Size of the objects.
         attempts: Requests sent to the API.
-        error: Why it failed, in one line without secrets; None where it did not. Data that was stored may
-            have failed a check.
-        spooled_to: The file that keeps the data of a failed upload, if one does.
-        findings: What is worth knowing about the data although it was stored.
-        other_s3_keys: Keys of its further objects, where it has several `outputs` or dates; `s3_key` is
-            that of the first output, and of the last date.
-        windows: What became of each of the dates, where dates were asked for.
+        duration_seconds: Duration of collecting and storing.
+        error: Why it failed, in one line without secrets; None if it did not. Set also if the data was stored
+            and a check of it failed.
+        spooled_to: Path of the file that keeps an object whose upload failed.
+        findings: Findings about the data.
+        other_s3_keys: Keys of its further objects, if it has several `outputs` or windows.
+        windows: Counts of the requested units, for past dates only.
     """
 
     api_name: str
@@ -51,18 +57,18 @@ class ApiOutcome:
 
     @property
     def is_end_to_end(self) -> bool:
-        """Whether the data was stored or, rightly, there was none, and nothing is wrong with it."""
+        """Whether the data was stored or is rightly empty, and passed its checks."""
         return self.collection_status == "success" and self.upload_status != "failed" and not self.error
 
     @property
     def is_partly_done(self) -> bool:
-        """Whether some of the dates that it was asked for went through."""
+        """Whether some of the requested units were stored or are empty."""
         windows = self.windows
         return windows is not None and windows["stored"] + windows["empty"] > 0
 
 
 class ApiResult(TypedDict):
-    """One API's part of the results; `windows` is there where dates were asked for."""
+    """The results of one API; see `ApiOutcome`. `windows` is present for past dates only."""
 
     api_name: str
     output_folder: str
@@ -98,7 +104,7 @@ class Statistics(TypedDict):
 
 
 class Summary(TypedDict):
-    """Rates from 0.0 to 1.0; 0.0 where nothing was attempted."""
+    """Rates from 0.0 to 1.0 (0.0 if nothing was attempted), and the number of APIs stored or empty."""
 
     collection_success_rate: float
     upload_success_rate: float
@@ -106,7 +112,7 @@ class Summary(TypedDict):
 
 
 class RunResults(TypedDict):
-    """What a run returns, prints as JSON and keeps; `errors` says why a run could not start."""
+    """The results of a run. `started_at` is ISO 8601 in UTC; `errors` says why a run could not start."""
 
     pipeline_status: Literal["completed", "failed"]
     run_id: str
@@ -119,7 +125,7 @@ class RunResults(TypedDict):
 
 
 def verdict(outcomes: Sequence[ApiOutcome]) -> Verdict:
-    """`failed` where nothing went through, `partially-completed` where only some did."""
+    """`completed` if all APIs succeeded, `failed` if none did even in part, else `partially-completed`."""
     succeeded = sum(outcome.is_end_to_end for outcome in outcomes)
     if not succeeded and not any(outcome.is_partly_done for outcome in outcomes):
         return "failed"
@@ -134,7 +140,7 @@ def run_results(
     duration_seconds: float,
     errors: Iterable[object] = (),
 ) -> RunResults:
-    """The results of a run, from the outcomes of its APIs."""
+    """Build the results of a run from the outcomes of its APIs."""
     outcomes = tuple(outcomes)
     statistics = run_statistics(outcomes)
     attempted_uploads = statistics["successful_uploads"] + statistics["failed_uploads"]
@@ -155,12 +161,12 @@ def run_results(
 
 
 def results_of_no_run(errors: Iterable[object]) -> RunResults:
-    """The results where what was asked for is wrong, so that no run was begun."""
+    """The results if a wrong configuration or parameter prevented the run."""
     return run_results((), run_id="", started_at=datetime.now(UTC), duration_seconds=0.0, errors=errors)
 
 
 def run_statistics(outcomes: Sequence[ApiOutcome]) -> Statistics:
-    """How many APIs were collected and stored."""
+    """Count APIs by the status of their collection and upload."""
     collected = [outcome for outcome in outcomes if outcome.collection_status == "success"]
     uploads = [outcome.upload_status for outcome in collected]
     return Statistics(
@@ -200,15 +206,15 @@ def _rate(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def done_text(results: RunResults) -> str:
-    """How much of a run went through, in words; where dates were asked for, those of all APIs together."""
+def summary_text(results: RunResults) -> str:
+    """A summary in words, with the dates of all APIs: `3 of 4 APIs stored or empty; dates: 5 of 5 stored`."""
     done, total = results["summary"]["successful_end_to_end"], results["statistics"]["total_apis"]
-    told = f"{done} of {total} APIs stored or empty"
+    text = f"{done} of {total} APIs stored or empty"
     windows = windows_of_all(results)
-    return f"{told}; dates: {windows_text(windows)}" if windows else told
+    return f"{text}; dates: {windows_text(windows)}" if windows else text
 
 
 def windows_of_all(results: RunResults) -> WindowCounts | None:
-    """The dates of all APIs together; None where no dates were asked for."""
+    """The counts of all APIs added up; None if the run was not for past dates."""
     windows = [result["windows"] for result in results["results"] if "windows" in result]
     return joined_windows(windows) if windows else None

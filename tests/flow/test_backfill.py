@@ -292,13 +292,13 @@ def test_the_command_collects_days_and_refuses_what_makes_no_sense(
     assert len(keys_in(embedded_s3, bucket)) == 3
     told = run_command(*options, "--start", "2024-01-01", "--end", "2024-01-03")
     assert told.returncode == 0, told.stderr
-    assert "3 of 3 were stored before" in told.stdout
+    assert "3 of 3 already stored" in told.stdout
     tomorrow = (datetime.now(ZoneInfo("America/New_York")) + timedelta(days=1)).date().isoformat()
     for days, reason in (
         (("--start", "2024-01-03", "--end", "2024-01-01"), "end (2024-01-01) before they start (2024-01-03)"),
         (("--start", tomorrow, "--end", tomorrow), "cannot be asked for the future"),
-        (("--start", "2024-01-01"), "--start and --end go together"),
-        (("--force",), "--force goes with --start and --end"),
+        (("--start", "2024-01-01"), "--start and --end must be given together"),
+        (("--force",), "--force needs --start and --end"),
         (("--start", "2024-13-01", "--end", "2024-01-01"), "2024-13-01"),
         (("--api", "Fuel Mix", "--start", "2024-01-01", "--end", "2024-01-01"), 'has no "dates"'),
     ):

@@ -66,7 +66,7 @@ def test_a_backfill_goes_on_where_it_was_interrupted(runs: InterruptedRuns, how:
     runs.configure_days("2024-01-01", "2024-01-20", seconds_per_byte=0.0002)
     ended = runs.interrupt(lambda: eventually(lambda: len(runs.faults.requests) >= 9), how)
     assert "Traceback" not in ended.errors
-    assert ("the same command goes on" in ended.errors) == (how is not signal.SIGKILL)
+    assert ("run the same command again" in ended.errors) == (how is not signal.SIGKILL)
     runs.check_bucket()
     # what was being uploaded just then may be in both
     kept = {*runs.keys, *(entry.key for entry in runs.spool.entries())}

@@ -33,7 +33,7 @@ class TestPreview:
         done = run_command("preview", "fuel mix", "--config", config, "--rows", "2")
         assert done.returncode == 0, done.stderr
         assert "records found at: GenFuelMixes > GenFuelMix" in done.stdout
-        assert f"asked: {isone.url}/genfuelmix/day/20240101" in done.stdout
+        assert f"requested: {isone.url}/genfuelmix/day/20240101" in done.stdout
         assert "BeginDate" in done.stdout
         assert "Int64" in done.stdout
         assert "2024-01-01T00:" in done.stdout
@@ -95,7 +95,7 @@ class TestProbe:
         report = json.loads(done.stdout)
         answers = {probe["name"]: (probe["ok"], probe["detail"]) for probe in report["probes"]}
         assert [ok for ok, _ in answers.values()] == [True, True, False, False, False, True, True]
-        assert "answers and lets us in" in answers["Good"][1]
+        assert "reachable, access granted" in answers["Good"][1]
         assert "HTTP 503" in answers["Down"][1]
         assert "HTTP 401" in answers["Refused"][1]
         assert "NOT_SET_ANYWHERE is not set" in answers["Unset"][1]
@@ -143,7 +143,7 @@ class TestCatalogAndAdd:
         preview = run_command("preview", "Forecast", "--config", config, "--json")
         assert json.loads(preview.stdout)["rows"] == 6
         again = run_command("add", f"{isone.url}/sevendayforecast/current", "--config", config, "--dry-run")
-        assert 'note: "Forecast" in this file asks for the same already' in again.stderr
+        assert 'note: "Forecast" in this file sends the same request' in again.stderr
 
     @pytest.mark.parametrize(
         ("arguments", "said"),

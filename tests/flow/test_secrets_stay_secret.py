@@ -258,7 +258,7 @@ def test_no_secret_is_shown_logged_or_kept(
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://someone:{STEM}@127.0.0.1:9")
         told += outputs_of(config_file, "status --json")
         assert "does not answer" in told[-1]
-        assert "not asked for, since listing" in told[-1]
+        assert "not looked up: listing" in told[-1]
     # in a process of its own, since Prefect keeps its settings from the threads that probe
     report = run_in_a_process("validate", "--probe", "--json", AWS_ENDPOINT_URL_S3=own_s3.endpoint_url)
     # the bucket and the spool beside them

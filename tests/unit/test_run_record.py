@@ -1,4 +1,4 @@
-"""The last run's results, kept on this machine."""
+"""The results of the last run, saved on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def results_of(*outcomes: ApiOutcome) -> RunResults:
 STORED = results_of(ApiOutcome("Prévision", "f", "success", "success", rows=3, findings=("a", "b")))
 
 
-def test_the_last_run_is_kept_whole_and_read_back(tmp_path: Path) -> None:
+def test_the_last_run_is_saved_and_read_back(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     assert last_results(folder) is None
     keep_results(folder, results_of())
@@ -29,29 +29,29 @@ def test_the_last_run_is_kept_whole_and_read_back(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["last-run.json"]
 
 
-def test_a_run_that_cannot_be_kept_leaves_the_one_before_it(
+def test_a_run_that_cannot_be_saved_leaves_the_previous_one(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     keep_results(tmp_path, STORED)
-    # a folder stands where the new results would be written before they take the old ones' place
+    # a folder has the name of the temporary file
     (tmp_path / f"last-run.json.{STORED['run_id']}").mkdir()
     keep_results(tmp_path, results_of())
     assert last_results(tmp_path) == STORED
-    assert f"not kept in {tmp_path}: Is a directory" in caplog.text
+    assert f"not saved in {tmp_path}: Is a directory" in caplog.text
 
 
-def test_a_place_that_cannot_be_written_is_logged_and_fails_no_run(
+def test_an_unwritable_folder_is_logged_and_raises_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder", encoding="utf-8")
     keep_results(blocked, STORED)
-    assert f"not kept in {blocked}" in caplog.text
+    assert f"not saved in {blocked}" in caplog.text
     assert last_results(blocked) is None
 
 
 @pytest.mark.parametrize(
-    "kept",
+    "content",
     [
         b"",
         b'{"pipeline_status": "comp',
@@ -62,8 +62,8 @@ def test_a_place_that_cannot_be_written_is_logged_and_fails_no_run(
         json.dumps({key: value for key, value in STORED.items() if key != "summary"}).encode(),
         b"[" * 100_000,
     ],
-    ids=["empty", "cut", "not text", "null", "a list", "no key", "one key less", "too deep"],
+    ids=["empty", "truncated", "not text", "null", "a list", "no key", "a key missing", "too deep"],
 )
-def test_what_is_no_record_of_a_run_counts_as_none(tmp_path: Path, kept: bytes) -> None:
-    (tmp_path / "last-run.json").write_bytes(kept)
+def test_a_file_without_results_counts_as_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "last-run.json").write_bytes(content)
     assert last_results(tmp_path) is None

@@ -1,4 +1,4 @@
-"""Statistics that add up whatever happened, and reports that show it."""
+"""Results, their statistics, and how reports and the terminal show them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from flows.command_line.results_output import print_results
 from flows.orchestration.artifacts import final_state, report_markdown, statistics_table
-from flows.run_report import ApiOutcome, RunResults, done_text, run_results, verdict
+from flows.run_report import ApiOutcome, RunResults, run_results, summary_text, verdict
 from flows.run_report.date_counts import joined_windows
 
 collected = st.builds(
@@ -46,7 +46,7 @@ def results_of(*given_outcomes: ApiOutcome, errors: tuple[str, ...] = ()) -> Run
 
 
 @given(outcomes)
-def test_the_numbers_add_up_whatever_happened(given_outcomes: list[ApiOutcome]) -> None:
+def test_the_statistics_add_up(given_outcomes: list[ApiOutcome]) -> None:
     results = results_of(*given_outcomes)
     counts, summary = results["statistics"], results["summary"]
     uploads = counts["successful_uploads"] + counts["failed_uploads"]
@@ -67,7 +67,7 @@ def test_the_numbers_add_up_whatever_happened(given_outcomes: list[ApiOutcome]) 
 
 
 @given(outcomes)
-def test_the_final_state_is_the_verdict(given_outcomes: list[ApiOutcome]) -> None:
+def test_the_final_state_follows_the_outcomes(given_outcomes: list[ApiOutcome]) -> None:
     state = final_state(results_of(*given_outcomes), has_caller=True)
     expected = {
         "completed": ("COMPLETED", "Completed"),
@@ -82,11 +82,11 @@ def test_the_report_has_one_table_line_for_each_api(given_outcomes: list[ApiOutc
     lines = report_markdown(results_of(*given_outcomes)).split("\n")
     table = [line for line in lines if line.startswith("| ")]
     assert len(table) == (len(given_outcomes) + 2 if given_outcomes else 0)
-    # nothing an API or a key holds adds a cell: eight cells stand between nine pipes
+    # no text of an API adds a cell: eight cells have nine unescaped pipes
     assert all(len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) == 9 for line in table)
 
 
-def test_an_apis_own_words_draw_nothing_in_the_report() -> None:
+def test_text_from_an_api_is_not_rendered_in_the_report() -> None:
     hostile = ApiOutcome(
         "a|b", "f", "failed", "skipped", error="![x](http://evil) <script>\n| row | \\| `code`"
     )
@@ -97,7 +97,7 @@ def test_an_apis_own_words_draw_nothing_in_the_report() -> None:
     assert len([line for line in report.split("\n") if line.startswith("| ")]) == 3
 
 
-def test_nothing_attempted_is_rate_zero_and_says_why() -> None:
+def test_without_attempts_rates_are_zero_and_the_report_says_why() -> None:
     results = results_of(errors=("the configuration is wrong",))
     assert results["summary"] == {
         "collection_success_rate": 0.0,
@@ -150,14 +150,14 @@ def test_the_results_have_the_documented_keys() -> None:
     ]
 
 
-# what a configuration lets through as a name, and a collector as an error: text without control characters;
-# rich takes a backslash before its own brackets for an escape
+# names and errors have no control characters, by the validation of the configuration and the collector;
+# rich reads a backslash before a bracket as an escape
 printable = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="\\"), min_size=1)
 
 
 @given(name=printable, error=printable)
 @settings(deadline=None)
-def test_the_terminal_shows_names_and_errors_as_they_are(name: str, error: str) -> None:
+def test_the_terminal_prints_names_and_errors_unchanged(name: str, error: str) -> None:
     output = io.StringIO()
     failed = ApiOutcome(name, "f", "failed", "skipped", error=error)
     stored = ApiOutcome(name, "f", "success", "success", s3_uri="s3://bucket/f/p_[1].csv")
@@ -168,7 +168,7 @@ def test_the_terminal_shows_names_and_errors_as_they_are(name: str, error: str) 
     assert "completed: 1 of 2 APIs stored or empty in 1.5 s; collected 50%, uploaded 100%" in lines
 
 
-def test_dates_of_all_apis_are_told_together() -> None:
+def test_the_summary_adds_up_the_dates_of_all_apis() -> None:
     def collected(api: str, **counts: int) -> ApiOutcome:
         windows = joined_windows([])
         for name, count in {**counts, "planned": sum(counts.values())}.items():
@@ -177,7 +177,9 @@ def test_dates_of_all_apis_are_told_together() -> None:
         return ApiOutcome(api, "f", "failed" if error else "success", "skipped", error=error, windows=windows)
 
     results = results_of(collected("a", stored=2, failed=1), collected("b", already_stored=3))
-    assert done_text(results) == (
-        "1 of 2 APIs stored or empty; dates: 2 of 6 stored, 3 of 6 were stored before, 1 of 6 failed"
+    assert summary_text(results) == (
+        "1 of 2 APIs stored or empty; dates: 2 of 6 stored, 3 of 6 already stored, 1 of 6 failed"
     )
-    assert done_text(results_of(ApiOutcome("a", "f", "success", "success"))) == "1 of 1 APIs stored or empty"
+    assert (
+        summary_text(results_of(ApiOutcome("a", "f", "success", "success"))) == "1 of 1 APIs stored or empty"
+    )
