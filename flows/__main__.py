@@ -24,12 +24,16 @@ for command in (run, validate, status, demo, drain, catalog, add, preview):
     app.command()(command)
 
 
-def main() -> None:
-    """Run the command line; the exit codes are those of the README."""
+def main(command: str | None = None) -> None:
+    """Run the command line; the exit codes are those of the README.
+
+    Args:
+        command: The command to which the arguments belong, where they do not name it.
+    """
     signal.signal(signal.SIGTERM, end_on_sigterm)
     resend_swallowed_interrupts()
     try:
-        app()
+        app([command, *sys.argv[1:]] if command else None)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)

@@ -4,7 +4,9 @@ Requires: a configuration (`flows/api_config.json` or `ENERGY_PIPELINE_CONFIG_FI
 refers to, and an S3 bucket: an `S3Bucket` block (`python -m blocks.register` makes it) or
 `ENERGY_PIPELINE_S3_BUCKET` with AWS credentials.
 
-Prefect loads this file under a second module name, so it holds flows only.
+Prefect loads this file under a second module name, so it defines flows only.
+
+`python flows/energy_pipeline.py` is `energy-pipeline run`, with the same options and exit codes.
 """
 
 from __future__ import annotations
@@ -61,3 +63,9 @@ def backfill(
         when all failed or what was asked for is wrong. The state's data are the results.
     """
     return run_backfill(start_date, end_date, apis, config_file, s3_block, force=force)
+
+
+if __name__ == "__main__":
+    from flows.__main__ import main
+
+    main("run")

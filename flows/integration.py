@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 from flows.api_config import (
     ConfigError,
     ExplicitBucket,
-    Problem,
     Settings,
     check_configuration,
+    libraries_log_warnings_only,
     select_apis,
     use_bucket,
 )
+from flows.process.temporary_prefect import reaching_prefect, serving_prefect
 from flows.request_plan import askable_apis
-from flows.run_report import ApiResult, RunResults
+from flows.run_report import ApiResult, PipelineFailedError, RunResults, failed_result, results_of_no_run
 from flows.run_report.progress import ShowProgress, showing_progress
 
 if TYPE_CHECKING:
@@ -42,13 +44,18 @@ class ConfigurationReport(TypedDict):
 
 
 class EnergyDataPipelineIntegration:
-    """Runs the pipeline, whole or in part, and tells how it stands.
+    """Runs the pipeline, whole or in part, and reports how it stands.
+
+    Every method blocks until it is done, also in a thread that runs an event loop, such as a notebook's:
+    in an asynchronous application, call it with `await asyncio.to_thread(...)`. The methods may be called
+    from any thread, from several at once, and inside other flows and tasks. Where `PREFECT_API_URL` is
+    not set, a temporary Prefect server is served meanwhile, which takes about five seconds a call.
 
     Args:
         config_file: Configuration; by default that of the settings.
         s3_bucket: Bucket to store into; by default the `S3Bucket` block or bucket of the settings.
         aws_profile: AWS profile for the bucket; by default the ordinary AWS chain.
-        aws_region: AWS region of the bucket, alike.
+        region: AWS region of the bucket; by default the ordinary AWS chain.
     """
 
     def __init__(
@@ -63,24 +70,24 @@ class EnergyDataPipelineIntegration:
         self._bucket = ExplicitBucket(s3_bucket, aws_profile, region) if is_explicit else None
 
     def run_full_pipeline(self) -> RunResults:
-        """Run all enabled APIs; the results say what failed, nothing is raised for it."""
+        """Run all enabled APIs and return the results, which say what failed and why."""
         return self._run(None)
 
     def run_selective_pipeline(self, names: Sequence[str]) -> RunResults:
-        """Run the APIs of these names or output folders."""
-        return self._run(list(names))
+        """Run the APIs of these names or output folders and return the results."""
+        return self._run(_listed(names))
 
     def run_single_api_pipeline(self, name: str) -> ApiResult:
         """Run one API and return its part of the results.
 
-        Raises:
-            ConfigError: Where there is no one API of that name, or the run could not start.
+        Where there is no one API of that name, or the run could not start, that part is a failed one that
+        says why.
         """
         results = self._run([name])
-        if len(results["results"]) != 1:
-            causes = results["errors"] or [f"'{name}' is the folder of {len(results['results'])} APIs"]
-            raise ConfigError([Problem("apis", "", cause.removeprefix("apis: ")) for cause in causes])
-        return results["results"][0]
+        if len(results["results"]) == 1:
+            return results["results"][0]
+        causes = results["errors"] or [f"'{name}' is the folder of {len(results['results'])} APIs"]
+        return failed_result(name, "; ".join(causes))
 
     def run_backfill(
         self,
@@ -107,7 +114,7 @@ class EnergyDataPipelineIntegration:
                 backfill,
                 start_date=start_date,
                 end_date=end_date,
-                apis=None if names is None else list(names),
+                apis=None if names is None else _listed(names),
                 force=force,
             )
 
@@ -139,7 +146,7 @@ class EnergyDataPipelineIntegration:
 
         report = self.validate_configuration()
         try:
-            with use_bucket(self._bucket):
+            with self._bucket_at_hand():
                 report["probes"] = probe_access(Settings(), self._config_file)
         except ConfigError:
             # a file that cannot be used, which the report tells already
@@ -156,13 +163,14 @@ class EnergyDataPipelineIntegration:
         """
         from flows.inspection.preview import preview_api
 
-        return preview_api(self._config_file or Settings().config_file, name, first_rows)
+        with libraries_log_warnings_only(), reaching_prefect():
+            return preview_api(self._config_file or Settings().config_file, name, first_rows)
 
     def get_pipeline_status(self) -> PipelineStatus:
         """The last run on this machine and, for each API, the last object in the bucket and its age."""
         from flows.inspection.status import pipeline_status
 
-        with use_bucket(self._bucket):
+        with self._bucket_at_hand():
             return pipeline_status(Settings(), self._config_file)
 
     def drain_spool(self) -> DrainReport:
@@ -174,7 +182,7 @@ class EnergyDataPipelineIntegration:
         from flows.orchestration.run_resources import open_spool, open_store
 
         settings = Settings()
-        with use_bucket(self._bucket):
+        with self._bucket_at_hand():
             return open_spool(settings).drain(open_store(settings))
 
     def _run(self, names: list[str] | None) -> RunResults:
@@ -185,10 +193,35 @@ class EnergyDataPipelineIntegration:
 
     def _results_of(self, flow: Flow[..., Any], **parameters: object) -> RunResults:
         config_file = str(self._config_file) if self._config_file else None
-        with use_bucket(self._bucket):
-            state: Any = flow(**parameters, config_file=config_file, return_state=True)
-        results: object = state.result(raise_on_failure=False)
-        if isinstance(results, BaseException):
+        try:
+            with use_bucket(self._bucket), reaching_prefect(), serving_prefect() as wait_for_server:
+                wait_for_server()
+                state: Any = flow(**parameters, config_file=config_file, return_state=True)
+                # a coroutine in a thread that runs an event loop otherwise
+                found: object = state.result(raise_on_failure=False, _sync=True)
+        except ConfigError as error:
+            return results_of_no_run(error.problems)
+        if isinstance(found, PipelineFailedError):
+            return found.results
+        if isinstance(found, BaseException):
             # a fault of ours: every other outcome of the flow has results
-            raise results
-        return cast("RunResults", results)
+            raise found
+        return cast("RunResults", found)
+
+    @contextmanager
+    def _bucket_at_hand(self) -> Iterator[None]:
+        """The bucket of this pipeline, with a Prefect server where its block has to be loaded."""
+        with (
+            use_bucket(self._bucket),
+            libraries_log_warnings_only(),
+            reaching_prefect(),
+            ExitStack() as server,
+        ):
+            if not self._bucket:
+                server.enter_context(serving_prefect())()
+            yield
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    # a single name is a sequence of letters too
+    return [names] if isinstance(names, str) else list(names)

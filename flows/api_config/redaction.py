@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import logging
 import re
 import struct
 from collections.abc import Iterable, Iterator
@@ -40,16 +39,6 @@ def redacted(text: str, secrets: Iterable[str], pairs: Iterable[tuple[str, str]]
     whole, letters = _patterns(hidden | together)
     text = whole.sub(_HIDDEN, text)
     return _without_beginnings(text, letters) if _CUT in text else text
-
-
-def keep_out_of_logs(*loggers: str) -> None:
-    """Let these loggers of libraries, and those below them, say no more than warnings.
-
-    Below that they write headers and whole addresses, with the keys in them.
-    """
-    for name in loggers:
-        logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, logging.WARNING))
 
 
 @lru_cache(maxsize=16)

@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flows.api_config import ConfigError, Problem, load_config
+from flows.api_config import OWN_CONFIG_FILE, SHIPPED_CONFIG_FILE, ConfigError, Problem, load_config
+from flows.api_config.schema import SCHEMA_FILE
 
 
 def fitted_entry(file: Path, entry: dict[str, Any], fixed: Iterable[str] = ()) -> dict[str, Any]:
@@ -52,33 +53,44 @@ def same_request(file: Path, entry: dict[str, Any]) -> str | None:
     return next(same, None)
 
 
-def append_entry(file: Path, entry: dict[str, Any]) -> None:
+def append_entry(file: Path, entry: dict[str, Any]) -> Path:
     """Add an entry as the last API of a configuration file, once the whole of it is found valid.
 
-    The rest of the file stays as it is written. The file is replaced at once, so that a reader sees
-    the old one or the new one.
+    The rest of the file stays as it is written. The file is replaced atomically, so that a reader sees
+    the old one or the new one. The configuration that comes with the package is never written: its copy
+    with the entry becomes `./api_config.json`, which is the configuration in force from then on.
+
+    Returns:
+        The file that was written.
 
     Raises:
-        ConfigError: With all that is wrong; the file is then as it was.
+        ConfigError: With all that is wrong; no file has been changed then.
     """
-    target = file.resolve()
-    before = _read(target)
-    after = _with_entry(before, entry)
+    is_shipped = file.resolve() == SHIPPED_CONFIG_FILE
+    written = OWN_CONFIG_FILE if is_shipped else file
+    if is_shipped and written.exists():
+        cause = "comes with the package and is never written"
+        raise ConfigError([Problem(str(file), "", cause, f"name your own file: --config {written}")])
+    target = written.resolve()
+    text = _with_entry(_read(file), entry)
+    if is_shipped:
+        text = text.replace(f'"{SCHEMA_FILE.name}"', json.dumps(str(SCHEMA_FILE)), 1)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
-        raise _unwritable(file, error) from None
+        raise _unwritable(written, error) from None
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(after)
-        _validate(temporary, file)
-        shutil.copymode(target, temporary)
+            stream.write(text)
+        _validate(temporary, written)
+        shutil.copymode(file, temporary)
         temporary.replace(target)
     except OSError as error:
-        raise _unwritable(file, error) from None
+        raise _unwritable(written, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+    return written
 
 
 def check_entry(file: Path, entry: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from flows.command_line.options import (
     pipeline_for,
     prepare_prefect,
     print_json,
+    program_name,
     refusing_wrong_configuration,
     say,
 )
@@ -86,7 +87,7 @@ def add(
         if dry_run:
             check_entry(file, entry)
         else:
-            append_entry(file, entry)
+            written = append_entry(file, entry)
     except ProposalError as error:
         say([error])
         raise typer.Exit(EXIT_WRONG_USAGE) from None
@@ -96,8 +97,14 @@ def add(
         raise typer.Exit(EXIT_WRONG_USAGE) from None
     if dry_run:
         typer.echo(f"valid; nothing was written to {file}", err=True)
-    else:
-        typer.echo(f'added to {file}; look at it with: energy-pipeline preview "{entry["name"]}"', err=True)
+        return
+    if written != file:
+        typer.echo(
+            f"{written} is a copy of the configuration that comes with the package, and is used from now on "
+            "in this folder",
+            err=True,
+        )
+    typer.echo(f'added to {written}; look at it with: {program_name()} preview "{entry["name"]}"', err=True)
 
 
 def _values(options: list[str]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.run_report import ApiResult, RunResults, done_text, windows_of_all
+from flows.run_report import ApiResult, PipelineFailedError, RunResults, done_text, windows_of_all
 from flows.run_report.date_counts import windows_text
 
 STATISTICS_KEY = "energy-pipeline-statistics"
@@ -28,18 +28,15 @@ def publish_artifacts(results: RunResults) -> None:
     )
 
 
-def final_state(results: RunResults, *, has_caller: bool) -> State[RunResults]:
-    """The state the flow run ends in; its data are the results.
+def final_state(results: RunResults) -> State[RunResults]:
+    """The state in which the flow run ends.
 
-    Args:
-        results: Of the run.
-        has_caller: Whether something in this process takes the results; not so in a deployment's run. As it
-            fails there, Prefect makes an exception of the data, and cannot of results: of none it makes one
-            with the message.
+    Its data are the results, or a `PipelineFailedError` that carries them, since Prefect raises the data
+    of a failed state for whoever calls the flow as a function.
     """
     message = headline(results)
     if results["pipeline_status"] == "failed":
-        return Failed(message=message, data=results if has_caller else None)
+        return Failed(message=message, data=PipelineFailedError(message, results))
     if results["summary"]["successful_end_to_end"] < results["statistics"]["total_apis"]:
         return Completed(name="PartiallyCompleted", message=message, data=results)
     return Completed(message=message, data=results)

@@ -67,7 +67,12 @@ class ChildProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(
-        self, command: Sequence[str], env: Mapping[str, str] | None = None, handed_on: Sequence[int] = ()
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        handed_on: Sequence[int] = (),
+        *,
+        watches_stdin: bool = False,
     ) -> None:
         """Start the process; its output goes to its log.
 
@@ -75,23 +80,28 @@ class ChildProcess:
             command: What to run.
             env: Its environment; ours where not given.
             handed_on: Open files of ours that it may use by their numbers.
+            watches_stdin: It ends when its standard input does, which is when this process ends, so
+                that any thread may start it.
 
         Raises:
             ServerStartError: Where the folder's process belongs to a run that goes on.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._end_left_behind()
+        # only system calls between fork and exec
+        ends_with_thread = _LIBC and not watches_stdin
+        before_exec = functools.partial(_die_with_parent, os.getpid()) if ends_with_thread else None
         with self._log_file.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a server of ours
                 list(command),
                 env=dict(env) if env is not None else None,
                 cwd=self._folder,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if watches_stdin else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=tuple(handed_on),
-                preexec_fn=functools.partial(_die_with_parent, os.getpid()) if _LIBC else None,  # noqa: PLW1509 - only system calls
+                preexec_fn=before_exec,  # noqa: PLW1509
             )
         known_as = " ".join((_identity(self._process.pid), _identity(os.getpid())))
         self._pid_file.write_text(known_as, encoding="utf-8")
@@ -125,6 +135,8 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
         self._process = None
         self._pid_file.unlink(missing_ok=True)
 

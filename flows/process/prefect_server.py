@@ -15,7 +15,15 @@ from flows.process.child_process import ChildProcess
 
 # no garbage is looked for in what is loaded, which stays: a tenth of the time until it answers
 _SERVE = """
-import gc, socket, sys
+import gc, os, signal, socket, sys, threading
+
+
+def end_with_stdin():
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+threading.Thread(target=end_with_stdin, daemon=True).start()
 gc.disable()
 import uvicorn
 from prefect.server.api.server import create_app
@@ -72,7 +80,7 @@ class EmbeddedPrefectServer:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             number = listener.fileno()
             command = [sys.executable, "-c", _SERVE, str(number)]
-            self._process.start(command, env=self._environment(), handed_on=[number])
+            self._process.start(command, env=self._environment(), handed_on=[number], watches_stdin=True)
 
     def wait_until_ready(self, timeout_seconds: float = 120) -> None:
         """Wait until the API answers; a new home takes longer, since its database is made first."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,45 +52,87 @@ def reaching_prefect() -> Iterator[None]:
         raise ConfigError([Problem("PREFECT_API_URL", "", cause, advice)]) from None
 
 
-@contextmanager
-def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> Iterator[Callable[[], None]]:
-    """Serve Prefect to this process where its settings name no server.
+class _SharedServer:
+    """The one temporary server of this process, for all threads that need one at the same time."""
 
-    As Prefect's own temporary server it works on the database of the user's settings; unlike that
-    one it ends with this process, however that ends.
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._running = ExitStack()
+        self.server: EmbeddedPrefectServer
+
+    @contextmanager
+    def used(self, home: Path) -> Iterator[EmbeddedPrefectServer]:
+        """Start the server for its first user and stop it after its last."""
+        with self._lock:
+            if not self._users:
+                self._start(home)
+            self._users += 1
+        try:
+            yield self.server
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._running.close()
+
+    def _start(self, home: Path) -> None:
+        with ExitStack() as starting:
+            folder = starting.enter_context(
+                tempfile.TemporaryDirectory(prefix="energy-pipeline-", ignore_cleanup_errors=True)
+            )
+            self.server = EmbeddedPrefectServer(home, folder=Path(folder), inherits_settings=True)
+            starting.callback(self.server.stop)
+            self.server.start()
+            self._running = starting.pop_all()
+
+
+_SHARED_SERVER = _SharedServer()
+
+
+def _silently(_for_what: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@contextmanager
+def serving_prefect(
+    waiting: Callable[[str], AbstractContextManager[None]] = _silently,
+) -> Iterator[Callable[[], None]]:
+    """Serve Prefect within this context where its settings name no server.
+
+    As Prefect's own temporary server it works on the database of the user's settings; unlike that one
+    it ends with this process, however that ends, and two threads can start it at once. Inside another
+    flow or task nothing is started, since that runs on a server already.
 
     Args:
-        waiting: Tells what is being waited for, while it is entered.
+        waiting: Entered with a description while the server is being waited for.
 
     Yields:
-        What waits until the server answers, so that something else is done while it starts.
+        A function that waits until the server answers, so that something else is done while it starts.
 
     Raises:
-        ConfigError: Where it cannot be started; raised by what waits.
+        ConfigError: Where it cannot be started; raised by the function that waits.
     """
     with loading_modules():
+        from prefect.context import FlowRunContext, TaskRunContext
         from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
-    if PREFECT_API_URL.value():
+    if PREFECT_API_URL.value() or FlowRunContext.get() or TaskRunContext.get():
         yield lambda: None
         return
-    with tempfile.TemporaryDirectory(prefix="energy-pipeline-", ignore_cleanup_errors=True) as folder:
-        server = EmbeddedPrefectServer(PREFECT_HOME.value(), folder=Path(folder), inherits_settings=True)
+    home = PREFECT_HOME.value()
+    with _SHARED_SERVER.used(home) as server:
 
         def wait_until_ready() -> None:
             with waiting("starting an embedded Prefect server (PREFECT_API_URL is not set)"):
                 try:
                     server.wait_until_ready()
                 except ServerStartError as error:
-                    raise _as_wrong_settings(error, PREFECT_HOME.value()) from None
+                    raise _as_wrong_settings(error, home) from None
 
-        try:
-            server.start()
-            with temporary_settings({PREFECT_API_URL: server.api_url}):
-                yield wait_until_ready
-                send_what_is_pending()
-        finally:
-            server.stop()
+        with temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield wait_until_ready
+            send_what_is_pending()
 
 
 def _as_wrong_settings(error: ServerStartError, home: Path) -> ConfigError:

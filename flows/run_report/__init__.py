@@ -3,6 +3,7 @@
 `results` has the JSON document of a run, `backfill_results` and `date_counts` what concerns dates.
 """
 
+from flows.run_report.errors import PipelineFailedError
 from flows.run_report.results import (
     ApiOutcome,
     ApiResult,
@@ -10,6 +11,7 @@ from flows.run_report.results import (
     RunResults,
     UploadStatus,
     done_text,
+    failed_result,
     results_of_no_run,
     run_results,
     verdict,
@@ -20,9 +22,11 @@ __all__ = [
     "ApiOutcome",
     "ApiResult",
     "CollectionStatus",
+    "PipelineFailedError",
     "RunResults",
     "UploadStatus",
     "done_text",
+    "failed_result",
     "results_of_no_run",
     "run_results",
     "verdict",

@@ -68,7 +68,7 @@ def test_the_numbers_add_up_whatever_happened(given_outcomes: list[ApiOutcome]) 
 
 @given(outcomes)
 def test_the_final_state_is_the_verdict(given_outcomes: list[ApiOutcome]) -> None:
-    state = final_state(results_of(*given_outcomes), has_caller=True)
+    state = final_state(results_of(*given_outcomes))
     expected = {
         "completed": ("COMPLETED", "Completed"),
         "partially-completed": ("COMPLETED", "PartiallyCompleted"),
@@ -104,7 +104,7 @@ def test_nothing_attempted_is_rate_zero_and_says_why() -> None:
         "upload_success_rate": 0.0,
         "successful_end_to_end": 0,
     }
-    assert final_state(results, has_caller=True).message == "the configuration is wrong"
+    assert final_state(results).message == "the configuration is wrong"
     assert "the configuration is wrong" in report_markdown(results)
     assert {"statistic": "total apis", "value": "0"} in statistics_table(results)
 
