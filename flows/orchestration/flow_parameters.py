@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from flows.api_config import ConfigError, Settings, load_config
 
@@ -27,6 +27,8 @@ def _names_schema(names: list[str]) -> dict[str, Any]:
 # multi-select; the value stays free text, since an output folder is a valid choice too.
 ApiNames = Annotated[
     list[str] | None,
+    # a single name, as a caller in Python may give it
+    BeforeValidator(lambda given: [given] if isinstance(given, str) else given),
     WithJsonSchema(_names_schema(_configured_names())),
     Field(title="APIs", description="The APIs to run; none for all that are enabled."),
 ]
