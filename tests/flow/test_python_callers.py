@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import os
@@ -22,7 +23,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from prefect import flow, task
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.exceptions import ObjectNotFound
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -32,7 +35,7 @@ from flows.integration import EnergyDataPipelineIntegration
 from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.run_report import PipelineFailedError, RunResults
 from flows.sandbox.loopback_server import LoopbackServer
-from tests.conftest import REPOSITORY, IsoneSandbox
+from tests.conftest import REPOSITORY, IsoneSandbox, eventually
 
 PipelineOn = Callable[[Path], EnergyDataPipelineIntegration]
 WriteConfig = Callable[..., Path]
@@ -302,3 +305,40 @@ def test_the_notebook_of_the_examples_runs_in_a_jupyter_kernel(
     assert "'successful_uploads': 2" in shown
     assert "'planned': 3" in shown
     assert "'stored': 3" in shown
+
+
+SERVE = """
+import sys
+from prefect import Flow
+
+source, entrypoint = sys.argv[1], "flows/energy_pipeline.py:energy_pipeline"
+Flow.from_source(source=source, entrypoint=entrypoint).serve(name="served")
+"""
+
+
+def test_the_flow_loaded_from_a_local_folder_can_be_served(
+    pipeline: EnergyDataPipelineIntegration,
+    prefect_server: EmbeddedPrefectServer,
+    bucket: str,
+    tmp_path: Path,
+) -> None:
+    variables = {**os.environ, **prefect_server.client_settings, "ENERGY_PIPELINE_S3_BUCKET": bucket}
+    variables["ENERGY_PIPELINE_CONFIG_FILE"] = str(tmp_path / "api_config.json")
+    serving = subprocess.Popen([sys.executable, "-c", SERVE, str(REPOSITORY)], cwd=tmp_path, env=variables)
+    try:
+        with get_client(sync_client=True) as client:
+
+            def served() -> Any:
+                with contextlib.suppress(ObjectNotFound):
+                    return client.read_deployment_by_name("energy-pipeline/served")
+
+            run = client.create_flow_run_from_deployment(eventually(served).id)
+
+            def finished() -> Any:
+                state = client.read_flow_run(run.id).state
+                return state if state and state.is_final() else None
+
+            assert eventually(finished).message == "2 of 2 APIs stored or empty"
+    finally:
+        serving.send_signal(signal.SIGINT)
+        serving.wait(60)
