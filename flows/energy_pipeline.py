@@ -5,7 +5,7 @@ to, and an S3 bucket: an `S3Bucket` block (`python -m blocks.register` creates i
 `ENERGY_PIPELINE_S3_BUCKET` with AWS credentials.
 
 Prefect loads this file under a second module name, in which a class would be a second class. So it defines
-flows only.
+flows only. `python flows/energy_pipeline.py` is `energy-pipeline run`, with the same options and exit codes.
 """
 
 from __future__ import annotations
@@ -64,3 +64,11 @@ def backfill(
         if all failed or a parameter is wrong. The data of the state are the results.
     """
     return run_backfill(start_date, end_date, apis, config_file, s3_block, force=force)
+
+
+if __name__ == "__main__":
+    import runpy
+    import sys
+
+    sys.argv.insert(1, "run")
+    runpy.run_module("flows", run_name="__main__")

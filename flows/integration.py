@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 from flows.api_config import (
     ConfigError,
     ExplicitBucket,
-    Problem,
     Settings,
     check_configuration,
+    libraries_log_warnings_only,
     select_apis,
     use_bucket,
 )
+from flows.process.temporary_prefect import reaching_prefect, serving_prefect
 from flows.request_plan import askable_apis
-from flows.run_report import ApiResult, RunResults
+from flows.run_report import ApiResult, PipelineFailedError, RunResults, failed_result, results_of_no_run
 from flows.run_report.progress import ShowProgress, showing_progress
 
 if TYPE_CHECKING:
@@ -44,6 +46,11 @@ class ConfigurationReport(TypedDict):
 class EnergyDataPipelineIntegration:
     """Runs all or some APIs of the pipeline, checks its configuration, and reports its status.
 
+    Every method blocks until it is done, also in a thread that runs an event loop, such as a notebook's. In
+    an asynchronous application, use `await asyncio.to_thread(...)`. Methods may be called from any thread,
+    from several threads at once, and inside other flows and tasks. If `PREFECT_API_URL` is not set, each run
+    starts a temporary Prefect server, which takes about three seconds.
+
     Args:
         config_file: Configuration file; by default that of the settings.
         s3_bucket: S3 bucket to store into; by default the `S3Bucket` block or the bucket of the settings.
@@ -68,19 +75,18 @@ class EnergyDataPipelineIntegration:
 
     def run_selective_pipeline(self, names: Sequence[str]) -> RunResults:
         """Run the APIs with these names or output folders. Failures are in the results."""
-        return self._run(list(names))
+        return self._run(_as_list(names))
 
     def run_single_api_pipeline(self, name: str) -> ApiResult:
         """Run the API with this name or output folder, and return its entry of the results.
 
-        Raises:
-            ConfigError: There is no single such API, or the run could not start.
+        If there is no single such API, or the run could not start, the entry is a failed one with the reason.
         """
         results = self._run([name])
-        if len(results["results"]) != 1:
-            causes = results["errors"] or [f"'{name}' is the folder of {len(results['results'])} APIs"]
-            raise ConfigError([Problem("apis", "", cause.removeprefix("apis: ")) for cause in causes])
-        return results["results"][0]
+        if len(results["results"]) == 1:
+            return results["results"][0]
+        causes = results["errors"] or [f"'{name}' is the folder of {len(results['results'])} APIs"]
+        return failed_result(name, "; ".join(causes))
 
     def run_backfill(
         self,
@@ -107,7 +113,7 @@ class EnergyDataPipelineIntegration:
                 backfill,
                 start_date=start_date,
                 end_date=end_date,
-                apis=None if names is None else list(names),
+                apis=None if names is None else _as_list(names),
                 force=force,
             )
 
@@ -139,7 +145,7 @@ class EnergyDataPipelineIntegration:
 
         report = self.validate_configuration()
         try:
-            with use_bucket(self._bucket):
+            with self._bucket_access():
                 report["probes"] = probe_access(Settings(), self._config_file)
         except ConfigError:
             # an unusable file, which the report contains already
@@ -156,13 +162,14 @@ class EnergyDataPipelineIntegration:
         """
         from flows.inspection.preview import preview_api
 
-        return preview_api(self._config_file or Settings().config_file, name, first_rows)
+        with libraries_log_warnings_only(), reaching_prefect():
+            return preview_api(self._config_file or Settings().config_file, name, first_rows)
 
     def get_pipeline_status(self) -> PipelineStatus:
         """The last run on this machine, the newest object of each API with its age, and the spool."""
         from flows.inspection.status import pipeline_status
 
-        with use_bucket(self._bucket):
+        with self._bucket_access():
             return pipeline_status(Settings(), self._config_file)
 
     def drain_spool(self) -> DrainReport:
@@ -174,7 +181,7 @@ class EnergyDataPipelineIntegration:
         from flows.orchestration.run_resources import open_spool, open_store
 
         settings = Settings()
-        with use_bucket(self._bucket):
+        with self._bucket_access():
             return open_spool(settings).drain(open_store(settings))
 
     def _run(self, names: list[str] | None) -> RunResults:
@@ -185,10 +192,35 @@ class EnergyDataPipelineIntegration:
 
     def _results_of(self, flow: Flow[..., Any], **parameters: object) -> RunResults:
         config_file = str(self._config_file) if self._config_file else None
-        with use_bucket(self._bucket):
-            state: Any = flow(**parameters, config_file=config_file, return_state=True)
-        results: object = state.result(raise_on_failure=False)
-        if isinstance(results, BaseException):
+        try:
+            with use_bucket(self._bucket), reaching_prefect(), serving_prefect() as wait_for_server:
+                wait_for_server()
+                state: Any = flow(**parameters, config_file=config_file, return_state=True)
+                # without _sync it is a coroutine where the thread runs an event loop
+                found: object = state.result(raise_on_failure=False, _sync=True)
+        except ConfigError as error:
+            return results_of_no_run(error.problems)
+        if isinstance(found, PipelineFailedError):
+            return found.results
+        if isinstance(found, BaseException):
             # a bug in this project: all expected failures end with results
-            raise results
-        return cast("RunResults", results)
+            raise found
+        return cast("RunResults", found)
+
+    @contextmanager
+    def _bucket_access(self) -> Iterator[None]:
+        """Use this pipeline's bucket, with a Prefect server if its block has to be loaded."""
+        with (
+            use_bucket(self._bucket),
+            libraries_log_warnings_only(),
+            reaching_prefect(),
+            ExitStack() as server,
+        ):
+            if not self._bucket:
+                server.enter_context(serving_prefect())()
+            yield
+
+
+def _as_list(names: Sequence[str]) -> list[str]:
+    # a single name is a sequence of characters, too
+    return [names] if isinstance(names, str) else list(names)

@@ -18,6 +18,7 @@ from flows.api_config.auth import (
 )
 from flows.api_config.field_types import is_loopback
 from flows.api_config.loading import PipelineConfig, load_config
+from flows.api_config.log_levels import libraries_log_warnings_only, logger_level
 from flows.api_config.models import ApiConfig, Dates, Unit
 from flows.api_config.paging import (
     CursorPagination,
@@ -27,12 +28,13 @@ from flows.api_config.paging import (
     Pagination,
 )
 from flows.api_config.problems import ConfigError, Problem, nearest_word
-from flows.api_config.redaction import keep_out_of_logs, redacted
+from flows.api_config.redaction import redacted
 from flows.api_config.response_conditions import ResponseCondition
 from flows.api_config.secrets import ResolvedSecrets, resolve_secrets
 from flows.api_config.selection import check_configuration, choose_apis, select_apis
 from flows.api_config.settings import (
     DEFAULT_S3_BLOCK,
+    OWN_CONFIG_FILE,
     SHIPPED_CONFIG_FILE,
     ExplicitBucket,
     Settings,
@@ -45,6 +47,7 @@ from flows.api_config.window_requests import is_asked_for_dates, units_at_once
 
 __all__ = [
     "DEFAULT_S3_BLOCK",
+    "OWN_CONFIG_FILE",
     "SHIPPED_CONFIG_FILE",
     "ApiConfig",
     "Auth",
@@ -78,8 +81,9 @@ __all__ = [
     "explicit_bucket",
     "is_asked_for_dates",
     "is_loopback",
-    "keep_out_of_logs",
+    "libraries_log_warnings_only",
     "load_config",
+    "logger_level",
     "moment_text",
     "nearest_word",
     "parse_template",

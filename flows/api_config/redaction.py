@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import html
-import logging
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -26,13 +25,6 @@ def redacted(text: str, secrets: Iterable[str], pairs: Iterable[tuple[str, str]]
     # an empty secret would match everywhere
     hidden = frozenset({*filter(None, secrets), *(f"{username}:{password}" for username, password in pairs)})
     return _pattern(hidden).sub(_REDACTED, text) if hidden else text
-
-
-def keep_out_of_logs(*loggers: str) -> None:
-    """Raise these loggers to WARNING: below it they log headers and whole URLs, keys included."""
-    for name in loggers:
-        logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, logging.WARNING))
 
 
 @lru_cache(maxsize=16)

@@ -18,7 +18,14 @@ from flows.api_config.problems import ConfigError, Problem
 
 ENV_FILE = ".env"
 SHIPPED_CONFIG_FILE = Path(__file__).parent.parent / "api_config.json"
+OWN_CONFIG_FILE = Path("api_config.json")
+"""In the working directory; where it exists, it is used instead of the shipped one."""
 DEFAULT_S3_BLOCK = "s3-for-energy"
+
+
+def default_config_file() -> Path:
+    """The configuration in force where no setting names one."""
+    return OWN_CONFIG_FILE if OWN_CONFIG_FILE.is_file() else SHIPPED_CONFIG_FILE
 
 
 class Settings(BaseSettings):
@@ -33,7 +40,7 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
-    config_file: Path = SHIPPED_CONFIG_FILE
+    config_file: Path = Field(default_factory=default_config_file)
     s3_block: str = DEFAULT_S3_BLOCK
     s3_bucket: str | None = None
     state_dir: Path = Path(".energy-pipeline")

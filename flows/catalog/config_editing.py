@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flows.api_config import ConfigError, Problem, load_config
+from flows.api_config import OWN_CONFIG_FILE, SHIPPED_CONFIG_FILE, ConfigError, Problem, load_config
+from flows.api_config.schema import SCHEMA_FILE
 
 
 def fitted_entry(file: Path, entry: dict[str, Any], fixed: Iterable[str] = ()) -> dict[str, Any]:
@@ -52,32 +53,43 @@ def same_request(file: Path, entry: dict[str, Any]) -> str | None:
     return next(same, None)
 
 
-def append_entry(file: Path, entry: dict[str, Any]) -> None:
+def append_entry(file: Path, entry: dict[str, Any]) -> Path:
     """Append an entry to the APIs of a configuration file, if the result is valid.
 
-    The rest of the file keeps its formatting. The file is replaced atomically.
+    The rest of the file keeps its formatting. The file is replaced atomically. The shipped configuration is
+    never written: its copy with the entry becomes `./api_config.json`, which is used from then on.
+
+    Returns:
+        The file that was written.
 
     Raises:
-        ConfigError: With every problem; the file is then unchanged.
+        ConfigError: With every problem; no file was changed.
     """
-    target = file.resolve()
-    before = _read(target)
-    after = _with_entry(before, entry)
+    is_shipped = file.resolve() == SHIPPED_CONFIG_FILE
+    written = OWN_CONFIG_FILE if is_shipped else file
+    if is_shipped and written.exists():
+        cause = "comes with the package and is never written"
+        raise ConfigError([Problem(str(file), "", cause, f"name your own file: --config {written}")])
+    target = written.resolve()
+    text = _with_entry(_read(file), entry)
+    if is_shipped:
+        text = text.replace(f'"{SCHEMA_FILE.name}"', json.dumps(str(SCHEMA_FILE)), 1)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
-        raise _unwritable(file, error) from None
+        raise _unwritable(written, error) from None
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(after)
-        _validate(temporary, file)
-        shutil.copymode(target, temporary)
+            stream.write(text)
+        _validate(temporary, written)
+        shutil.copymode(file, temporary)
         temporary.replace(target)
     except OSError as error:
-        raise _unwritable(file, error) from None
+        raise _unwritable(written, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+    return written
 
 
 def check_entry(file: Path, entry: dict[str, Any]) -> None:

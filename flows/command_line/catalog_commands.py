@@ -17,6 +17,7 @@ from flows.command_line.options import (
     prepare_prefect,
     print_errors,
     print_json,
+    program_name,
 )
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def add(
         if dry_run:
             check_entry(file, entry)
         else:
-            append_entry(file, entry)
+            written = append_entry(file, entry)
     except ProposalError as error:
         print_errors([error])
         raise typer.Exit(EXIT_WRONG_USAGE) from None
@@ -97,8 +98,12 @@ def add(
         raise typer.Exit(EXIT_WRONG_USAGE) from None
     if dry_run:
         typer.echo(f"valid; {file} was not changed", err=True)
-    else:
-        typer.echo(f'added to {file}; preview it with: energy-pipeline preview "{entry["name"]}"', err=True)
+        return
+    if written != file:
+        typer.echo(
+            f"{written} is a copy of the shipped configuration and is used in this folder now", err=True
+        )
+    typer.echo(f'added to {written}; preview it with: {program_name()} preview "{entry["name"]}"', err=True)
 
 
 def _values(options: list[str]) -> dict[str, list[str]]:

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.api_config import SHIPPED_CONFIG_FILE
+from flows.command_line.options import program_name
 from flows.command_line.results_output import print_results, show_activity
 from flows.process.child_process import ServerStartError
 from flows.process.memory import loading_modules
@@ -167,9 +168,9 @@ def _print_preview(results: RunResults, s3: EmbeddedS3, console: Console) -> Non
 def _print_next_steps(console: Console) -> None:
     """Print commands to try next."""
     steps = (
-        ("run again and store four more objects", "uv run energy-pipeline demo"),
-        ("keep the Prefect UI and the bucket running", "uv run energy-pipeline demo --ui"),
-        ("check the configuration for the real service", "uv run energy-pipeline validate"),
+        ("run again and store four more objects", f"{program_name()} demo"),
+        ("keep the Prefect UI and the bucket running", f"{program_name()} demo --ui"),
+        ("check the configuration for the real service", f"{program_name()} validate"),
     )
     console.print("Next steps:")
     for purpose, command in steps:
@@ -180,7 +181,7 @@ def _print_addresses(prefect_server: EmbeddedPrefectServer, s3: EmbeddedS3, cons
     console.print(f"\nPrefect UI:  {prefect_server.url}", highlight=False)
     console.print(f"S3 endpoint: {s3.endpoint_url}, bucket {DEMO_BUCKET}", highlight=False)
     console.print("In another terminal, in this folder:")
-    for command in (f"set -a; . {_VARIABLES_FILE}; set +a", "uv run energy-pipeline status"):
+    for command in (f"set -a; . {_VARIABLES_FILE}; set +a", f"{program_name()} status"):
         console.print(f"  {command}", highlight=False)
     console.print("Ctrl-C ends it.")
 

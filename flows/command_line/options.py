@@ -67,6 +67,12 @@ def prepare_prefect() -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 
+def program_name() -> str:
+    """The command line as it was called, for hints: `energy-pipeline`, `python -m flows`, after `uv run`."""
+    name = "python -m flows" if Path(sys.argv[0]).name == "__main__.py" else "energy-pipeline"
+    return f"uv run {name}" if "UV_RUN_RECURSION_DEPTH" in os.environ else name
+
+
 def print_json(document: object) -> None:
     """Print a document on stdout."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -13,7 +13,7 @@ from typing import Self
 import httpx
 import tenacity
 
-from flows.api_config import ApiConfig, ResolvedSecrets, keep_out_of_logs
+from flows.api_config import ApiConfig, ResolvedSecrets, libraries_log_warnings_only
 from flows.http_collector.attempt import Attempt, Response, full_url, run_stopped
 from flows.http_collector.authentication import same_origin
 from flows.http_collector.connections import Connections
@@ -50,7 +50,7 @@ class HttpCollector:
         sleep: Callable[[float], None] | None = None,
         shared_slot: Callable[[str], AbstractContextManager[None]] | None = None,
     ) -> None:
-        keep_out_of_logs("httpx", "httpcore")
+        self._log_levels = libraries_log_warnings_only()
         self._secrets = secrets
         self._tokens = TokenStore(secrets)
         self._stopping = threading.Event()
@@ -63,11 +63,13 @@ class HttpCollector:
         self._deadlines: dict[tuple[str, str], float] = {}
 
     def __enter__(self) -> Self:
+        self._log_levels.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
         self._connections.close()
+        self._log_levels.__exit__(None, None, None)
 
     def stop(self) -> None:
         """End the requests in flight and send no more; each fails with a `CollectionError`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -41,10 +42,6 @@ def open_bucket(
     """
     from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
 
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        # which botocore takes for the name of a profile
-        if not os.environ.get(name, "-").strip():
-            del os.environ[name]
     config = {**_CLIENT_CONFIG, "s3": {"addressing_style": "path"}} if endpoint_url else _CLIENT_CONFIG
     credentials = AwsCredentials(
         aws_access_key_id=access_key_id,
@@ -55,6 +52,18 @@ def open_bucket(
         aws_client_parameters=AwsClientParameters(endpoint_url=endpoint_url, config=config),
     )
     return S3Bucket(bucket_name=bucket, credentials=credentials, bucket_folder=bucket_folder)
+
+
+@contextmanager
+def without_blank_profiles() -> Iterator[None]:
+    """Hide blank `AWS_PROFILE` variables, each of which botocore takes for the name of a profile."""
+    names = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+    blank = [name for name in names if not os.environ.get(name, "-").strip()]
+    hidden = {name: os.environ.pop(name) for name in blank}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def bucket_by_name(

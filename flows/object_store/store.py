@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from flows.api_config import keep_out_of_logs
-from flows.object_store.buckets import secrets_of, static_secrets
+from flows.object_store.buckets import secrets_of, static_secrets, without_blank_profiles
 from flows.object_store.dated_objects import DatedObject, HeldDates, dated_objects, held_dates
 from flows.object_store.errors import StorageError, storage_error
 from flows.object_store.listing import ListedObject, newest_object
@@ -42,12 +41,12 @@ class ObjectStore:
         self.bucket = block.bucket_name
         self._folder = block.bucket_folder.strip("/")
         self._secrets = secrets_of(block)
-        keep_out_of_logs("boto3", "botocore", "s3transfer", "urllib3")
         opening = f"opening s3://{self.bucket}"
         with self._failing(opening):
             # asked once, before threads start: the block builds one for each thread otherwise
             try:
-                self._client: S3Client = block.credentials.get_client("s3")
+                with without_blank_profiles():
+                    self._client: S3Client = block.credentials.get_client("s3")
             except ValueError as error:
                 # how botocore refuses an endpoint's URL
                 raise storage_error(error, opening, self._secrets) from None

@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.run_report import ApiResult, RunResults, summary_text, windows_of_all
+from flows.run_report import ApiResult, PipelineFailedError, RunResults, summary_text, windows_of_all
 from flows.run_report.date_counts import windows_text
 
 STATISTICS_KEY = "energy-pipeline-statistics"
@@ -28,18 +28,15 @@ def publish_artifacts(results: RunResults) -> None:
     )
 
 
-def final_state(results: RunResults, *, has_caller: bool) -> State[RunResults]:
+def final_state(results: RunResults) -> State[RunResults]:
     """The final state of the flow run, with the results as its data.
 
-    Args:
-        results: Results of the run.
-        has_caller: Whether Python code in this process receives the results, unlike in a deployment's run.
-            There, a failed state has no data: Prefect raises such data as an exception, which results are
-            not; without data it raises one with the message.
+    The data of a failed state is a `PipelineFailedError` with the results: Prefect raises it for a caller of
+    the flow.
     """
     message = headline(results)
     if results["pipeline_status"] == "failed":
-        return Failed(message=message, data=results if has_caller else None)
+        return Failed(message=message, data=PipelineFailedError(message, results))
     if results["summary"]["successful_end_to_end"] < results["statistics"]["total_apis"]:
         return Completed(name="PartiallyCompleted", message=message, data=results)
     return Completed(message=message, data=results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 
 from flows.api_config import ConfigError, Settings, load_config
 
@@ -25,4 +25,9 @@ def _names_schema(names: list[str]) -> dict[str, Any]:
 # The form offers the API names that are configured when the deployment is created. The type itself accepts
 # any strings, since an output folder is valid too. Prefect takes titles from the names of the parameters and
 # descriptions from the flow's docstring; those of a pydantic Field have no effect.
-ApiNames = Annotated[list[str] | None, WithJsonSchema(_names_schema(_configured_names()))]
+ApiNames = Annotated[
+    list[str] | None,
+    # Python callers may pass a single name
+    BeforeValidator(lambda given: [given] if isinstance(given, str) else given),
+    WithJsonSchema(_names_schema(_configured_names())),
+]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from prefect.exceptions import PrefectException, TerminationSignal
 from prefect.futures import PrefectFuture, wait
 from prefect.tasks import Task
 
-from flows.api_config import ConfigError, Settings, explicit_bucket
+from flows.api_config import ConfigError, Settings, explicit_bucket, libraries_log_warnings_only, logger_level
 from flows.collection.api_collector import ApiCollector
 from flows.object_store import run_stamp
 from flows.orchestration.artifacts import final_state, publish_artifacts
@@ -51,6 +52,16 @@ def run_pipeline(
     return run_reported(apis, config_file, s3_block, _collect_and_store_all)
 
 
+@contextmanager
+def _log_as_prefect_does() -> Iterator[None]:
+    """Within this context, our loggers have the level of Prefect's where the caller has set none."""
+    level = logging.getLogger("prefect.extra").getEffectiveLevel()
+    with logger_level("flows", level, only_where_unset=True):
+        yield
+
+
+@libraries_log_warnings_only()
+@_log_as_prefect_does()
 def run_reported(
     apis: Sequence[str] | None, config_file: str | None, s3_block: str | None, collect: Collect
 ) -> State[RunResults]:
@@ -63,7 +74,6 @@ def run_reported(
         collect: Does it, and gives an outcome for each API; raises ConfigError for what it is not asked
             for rightly.
     """
-    _log_as_prefect_does()
     begun = time.monotonic()
     flow_run = _flow_run()
     run_id, started_at = str(flow_run.id), _started_at(flow_run)
@@ -95,8 +105,7 @@ def run_reported(
     if settings:
         keep_results(settings.state_dir, results)
     _publish(results)
-    # a deployment's run has a process of its own
-    return final_state(results, has_caller=flow_run.deployment_id is None)
+    return final_state(results)
 
 
 def run_tasks(
@@ -143,13 +152,6 @@ def run_tasks(
             run.end()
         raise
     return futures
-
-
-def _log_as_prefect_does() -> None:
-    """Let our own lines through from the level on that Prefect's have, which sets none for them."""
-    own = logging.getLogger("flows")
-    if own.level == logging.NOTSET:
-        own.setLevel(logging.getLogger("prefect.extra").getEffectiveLevel())
 
 
 def _collect_and_store_all(prepared: RunResources, parameters: RunParameters) -> list[ApiOutcome]:

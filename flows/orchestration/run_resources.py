@@ -106,7 +106,8 @@ def open_store(settings: Settings, s3_block: str | None = None) -> ObjectStore:
 
 def _stored_bucket(document: str) -> S3Bucket | None:
     try:
-        return cast("S3Bucket", S3Bucket.load(document))
+        # in async flows and running event loops it would be a coroutine otherwise
+        return cast("S3Bucket", S3Bucket.load(document, _sync=True))  # type: ignore[call-arg]
     except ValueError as error:
         if not _is_missing_block(error):
             raise
@@ -120,7 +121,7 @@ def load_credentials(document: str) -> Mapping[str, SecretStr]:
         LookupError: Where there is no such block.
     """
     try:
-        return cast("ApiCredentials", ApiCredentials.load(document)).get_client()
+        return cast("ApiCredentials", ApiCredentials.load(document, _sync=True)).get_client()  # type: ignore[call-arg]
     except ValueError as error:
         if not _is_missing_block(error):
             raise

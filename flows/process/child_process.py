@@ -67,7 +67,12 @@ class ChildProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(
-        self, command: Sequence[str], env: Mapping[str, str] | None = None, pass_fds: Sequence[int] = ()
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
+        *,
+        watches_stdin: bool = False,
     ) -> None:
         """Start the process and write its output to its log.
 
@@ -75,23 +80,28 @@ class ChildProcess:
             command: The program and its arguments.
             env: The environment; that of this process if None.
             pass_fds: File descriptors of this process that the child inherits.
+            watches_stdin: The child exits when its standard input is closed, which happens when this process
+                exits. Without it, the child is killed when the thread that started it exits.
 
         Raises:
             ServerStartError: A process of this name runs in the folder and its parent is alive.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._kill_left_behind()
+        # only system calls are allowed between fork and exec
+        dies_with_thread = _LIBC and not watches_stdin
+        before_exec = functools.partial(_die_with_parent, os.getpid()) if dies_with_thread else None
         with self._log_file.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the command is not user input
                 list(command),
                 env=dict(env) if env is not None else None,
                 cwd=self._folder,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if watches_stdin else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=tuple(pass_fds),
-                preexec_fn=functools.partial(_die_with_parent, os.getpid()) if _LIBC else None,  # noqa: PLW1509 - it only makes system calls
+                preexec_fn=before_exec,  # noqa: PLW1509
             )
         identities = " ".join((_identity(self._process.pid), _identity(os.getpid())))
         self._pid_file.write_text(identities, encoding="utf-8")
@@ -125,6 +135,8 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
         self._process = None
         self._pid_file.unlink(missing_ok=True)
 

@@ -16,7 +16,15 @@ from flows.process.child_process import ChildProcess
 # the garbage collector is off during the imports, as in `loading_modules`: a run of four small APIs on a
 # server of its own takes 4.5 s of CPU time with this, and 5.3 s without
 _SERVE = """
-import gc, socket, sys
+import gc, os, signal, socket, sys, threading
+
+
+def exit_with_parent():
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+threading.Thread(target=exit_with_parent, daemon=True).start()
 gc.disable()
 import uvicorn
 from prefect.server.api.server import create_app
@@ -73,7 +81,7 @@ class EmbeddedPrefectServer:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             descriptor = listener.fileno()
             command = [sys.executable, "-c", _SERVE, str(descriptor)]
-            self._process.start(command, env=self._environment(), pass_fds=[descriptor])
+            self._process.start(command, env=self._environment(), pass_fds=[descriptor], watches_stdin=True)
 
     def wait_until_ready(self, timeout_seconds: float = 120) -> None:
         """Wait until the API responds; with a new home the server first creates its database."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +52,57 @@ def reaching_prefect() -> Iterator[None]:
         raise ConfigError([Problem("PREFECT_API_URL", "", cause, advice)]) from None
 
 
+class _SharedServer:
+    """The temporary server of this process, shared by all threads that need one at the same time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._running = ExitStack()
+        self.server: EmbeddedPrefectServer
+
+    @contextmanager
+    def used(self, home: Path) -> Iterator[EmbeddedPrefectServer]:
+        """Start the server for its first user and stop it after its last."""
+        with self._lock:
+            if not self._users:
+                self._start(home)
+            self._users += 1
+        try:
+            yield self.server
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._running.close()
+
+    def _start(self, home: Path) -> None:
+        with ExitStack() as starting:
+            folder = starting.enter_context(
+                tempfile.TemporaryDirectory(prefix="energy-pipeline-", ignore_cleanup_errors=True)
+            )
+            self.server = EmbeddedPrefectServer(home, folder=Path(folder), inherits_settings=True)
+            starting.callback(self.server.stop)
+            self.server.start()
+            self._running = starting.pop_all()
+
+
+_SHARED_SERVER = _SharedServer()
+
+
+def _show_nothing(_message: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 @contextmanager
-def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> Iterator[Callable[[], None]]:
+def serving_prefect(
+    waiting: Callable[[str], AbstractContextManager[None]] = _show_nothing,
+) -> Iterator[Callable[[], None]]:
     """Run a temporary Prefect server for this process if `PREFECT_API_URL` is not set.
 
     Like Prefect's own temporary server it uses the database of the user's settings; unlike that one it never
-    outlives this process, even if this process is killed.
+    outlives this process, even if this process is killed, and several threads may start it at once. Inside
+    another flow or task no server is started: that one has a server already.
 
     Args:
         waiting: Makes a context manager that shows a message while it is entered.
@@ -68,28 +114,25 @@ def serving_prefect(waiting: Callable[[str], AbstractContextManager[None]]) -> I
         ConfigError: The server did not start; raised by that function.
     """
     with loading_modules():
+        from prefect.context import FlowRunContext, TaskRunContext
         from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
-    if PREFECT_API_URL.value():
+    if PREFECT_API_URL.value() or FlowRunContext.get() or TaskRunContext.get():
         yield lambda: None
         return
-    with tempfile.TemporaryDirectory(prefix="energy-pipeline-", ignore_cleanup_errors=True) as folder:
-        server = EmbeddedPrefectServer(PREFECT_HOME.value(), folder=Path(folder), inherits_settings=True)
+    home = PREFECT_HOME.value()
+    with _SHARED_SERVER.used(home) as server:
 
         def wait_until_ready() -> None:
             with waiting("starting an embedded Prefect server (PREFECT_API_URL is not set)"):
                 try:
                     server.wait_until_ready()
                 except ServerStartError as error:
-                    raise _as_wrong_settings(error, PREFECT_HOME.value()) from None
+                    raise _as_wrong_settings(error, home) from None
 
-        try:
-            server.start()
-            with temporary_settings({PREFECT_API_URL: server.api_url}):
-                yield wait_until_ready
-                send_what_is_pending()
-        finally:
-            server.stop()
+        with temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield wait_until_ready
+            send_what_is_pending()
 
 
 def _as_wrong_settings(error: ServerStartError, home: Path) -> ConfigError:

@@ -5,12 +5,14 @@
 on this machine.
 """
 
+from flows.run_report.errors import PipelineFailedError
 from flows.run_report.results import (
     ApiOutcome,
     ApiResult,
     CollectionStatus,
     RunResults,
     UploadStatus,
+    failed_result,
     results_of_no_run,
     run_results,
     summary_text,
@@ -22,8 +24,10 @@ __all__ = [
     "ApiOutcome",
     "ApiResult",
     "CollectionStatus",
+    "PipelineFailedError",
     "RunResults",
     "UploadStatus",
+    "failed_result",
     "results_of_no_run",
     "run_results",
     "summary_text",

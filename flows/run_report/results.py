@@ -165,6 +165,11 @@ def results_of_no_run(errors: Iterable[object]) -> RunResults:
     return run_results((), run_id="", started_at=datetime.now(UTC), duration_seconds=0.0, errors=errors)
 
 
+def failed_result(name: str, error: str) -> ApiResult:
+    """The result of an API that was not run, since what was asked for is wrong."""
+    return _api_result(ApiOutcome(name, "", "failed", "skipped", error=error))
+
+
 def run_statistics(outcomes: Sequence[ApiOutcome]) -> Statistics:
     """Count APIs by the status of their collection and upload."""
     collected = [outcome for outcome in outcomes if outcome.collection_status == "success"]

@@ -41,7 +41,12 @@ PARTS_OF_PREFECT = {
     "blocks": {"prefect.blocks.abstract", "prefect.blocks.core", "prefect.exceptions", "prefect_aws"},
     "flows.integration": {"prefect"},
     "flows.object_store": {"prefect_aws"},
-    "flows.process": {"prefect.events.worker", "prefect.logging.handlers", "prefect.settings"},
+    "flows.process": {
+        "prefect.context",
+        "prefect.events.worker",
+        "prefect.logging.handlers",
+        "prefect.settings",
+    },
 }
 MAX_LINES = 250
 
@@ -126,7 +131,9 @@ def test_the_entrypoint_file_defines_flows_only() -> None:
         if isinstance(node, ast.FunctionDef):
             assert any("flow" in ast.unparse(decorator) for decorator in node.decorator_list), node.name
         else:
-            assert isinstance(node, ast.Import | ast.ImportFrom | ast.Expr), ast.unparse(node)
+            # and what `python flows/energy_pipeline.py` runs
+            is_main = ast.unparse(node).startswith("if __name__ == '__main__':")
+            assert is_main or isinstance(node, ast.Import | ast.ImportFrom | ast.Expr), ast.unparse(node)
 
 
 def test_files_are_small_enough_to_hold_in_mind() -> None:

@@ -238,7 +238,7 @@ def test_the_automations_are_taken_and_know_how_runs_end(command: Command) -> No
         started_at=NOW,
         duration_seconds=0,
     )
-    names = {final_state(results, has_caller=False).name for results in (failed, partial)}
+    names = {final_state(results).name for results in (failed, partial)}
     assert {f"prefect.flow-run.{name}" for name in names} <= alert.trigger.expect
     assert alert.trigger.expect < tidying.trigger.expect
     flows = {energy_pipeline.name, backfill.name}

@@ -68,7 +68,7 @@ def test_the_statistics_add_up(given_outcomes: list[ApiOutcome]) -> None:
 
 @given(outcomes)
 def test_the_final_state_follows_the_outcomes(given_outcomes: list[ApiOutcome]) -> None:
-    state = final_state(results_of(*given_outcomes), has_caller=True)
+    state = final_state(results_of(*given_outcomes))
     expected = {
         "completed": ("COMPLETED", "Completed"),
         "partially-completed": ("COMPLETED", "PartiallyCompleted"),
@@ -104,7 +104,7 @@ def test_without_attempts_rates_are_zero_and_the_report_says_why() -> None:
         "upload_success_rate": 0.0,
         "successful_end_to_end": 0,
     }
-    assert final_state(results, has_caller=True).message == "the configuration is wrong"
+    assert final_state(results).message == "the configuration is wrong"
     assert "the configuration is wrong" in report_markdown(results)
     assert {"statistic": "total apis", "value": "0"} in statistics_table(results)
 
