@@ -32,11 +32,7 @@ _ABSENT_CODES = {"404", "NoSuchKey", "NotFound"}
 
 
 class ObjectStore:
-    """The bucket of an `S3Bucket` block, for many threads at once.
-
-    Raises:
-        StorageError: Where no client can be made for the block.
-    """
+    """The bucket of an `S3Bucket` block, for several threads; StorageError where no client can be made."""
 
     def __init__(self, block: S3Bucket) -> None:
         self.bucket = block.bucket_name
@@ -55,11 +51,11 @@ class ObjectStore:
 
     @property
     def bucket_folder(self) -> str:
-        """The block's folder, in front of all keys."""
+        """The block's folder, which precedes all keys."""
         return self._folder
 
     def in_folder(self, bucket_folder: str) -> ObjectStore:
-        """This store with another folder in front of all keys."""
+        """This store with another bucket folder."""
         store = copy.copy(self)
         store._folder = bucket_folder.strip("/")
         return store
@@ -98,8 +94,9 @@ class ObjectStore:
         """
         key = self._whole_key(storable.key)
         with self._failing(f"asking for {self._uri(key)}"):
-            is_there = _describes(self._metadata_at(key), storable)
-        return StoredObject(key, self._uri(key), len(storable.body), already_there=True) if is_there else None
+            if not _describes(self._metadata_at(key), storable):
+                return None
+        return StoredObject(key, self._uri(key), len(storable.body), already_there=True)
 
     def _replace(self, key: str, storable: StorableObject) -> StoredObject:
         is_there = is_late = False
@@ -112,8 +109,8 @@ class ObjectStore:
                 is_late = metadata.get(COLLECTED_AT, "") > storable.metadata[COLLECTED_AT]
                 if not (is_there or is_late):
                     self._put(key, storable, only_if_new=False)
-        size = len(storable.body)
-        return StoredObject(key, self._uri(key), size, already_there=is_there or is_late, is_late=is_late)
+        already_there = is_there or is_late
+        return StoredObject(key, self._uri(key), len(storable.body), already_there, is_late)
 
     def check(self) -> None:
         """Check that the bucket exists and that the credentials give access to it.
