@@ -1,4 +1,4 @@
-"""The objects that one collected API is stored as: CSV, Parquet, or the replies as they came."""
+"""The objects of one collected API: CSV, Parquet, or the responses as they came."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from flows.object_store import (
 )
 from flows.request_plan import PlannedCollection
 
-# which looks for a file and reads it each time
+# each call of `version` searches for a file and reads it
 _version = functools.cache(version)
 _RAW_CONTENT_TYPES = {
     "json": "application/json",
@@ -29,14 +29,14 @@ _RAW_CONTENT_TYPES = {
     "xml": "application/xml",
     "zip": "application/zip",
 }
-# the same replies must make the same bytes, so that they are known to be stored already
+# the same responses must make the same bytes, by which a stored object is recognized
 _ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def storable_objects(
     collection: PlannedCollection, collected: CollectedTable, run_id: str
 ) -> tuple[StorableObject, ...]:
-    """What to store of an API's data, one object for each of its `outputs`; none where it has no rows."""
+    """The objects to store, one for each of the API's `outputs`; none where the table has no rows."""
     rows, columns = collected.table.frame.shape
     if not rows:
         return ()
@@ -76,7 +76,7 @@ def _bodies(api: ApiConfig, collected: CollectedTable) -> Iterator[tuple[str, st
 
 
 def _raw(api: ApiConfig, payloads: tuple[Response, ...]) -> tuple[str, str, bytes]:
-    """The reply byte for byte, or a ZIP archive of them where there are several."""
+    """The response byte for byte, or a ZIP archive where there are several."""
     if len(payloads) == 1:
         return f"raw.{api.format}", _RAW_CONTENT_TYPES[api.format], payloads[0].body
     archive = io.BytesIO()

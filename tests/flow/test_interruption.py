@@ -1,4 +1,4 @@
-"""Runs that are ended from outside: the next one is complete, nothing is torn, stored twice or left running."""
+"""Runs that are ended from outside: the next is complete; nothing is torn, stored twice or left running."""
 
 from __future__ import annotations
 

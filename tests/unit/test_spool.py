@@ -1,10 +1,11 @@
-"""The spool: whole or not at all, once, and within its bound."""
+"""The spool: objects are there whole or not at all, once, within its bound, and locked by their process."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +15,7 @@ import pytest
 
 from flows.object_store import CSV_CONTENT_TYPE, Spool, SpoolError, StorableObject, object_metadata
 from flows.object_store.dated_objects import named_by_its_run
-from flows.object_store.spool_files import entry_file, remove_left_behind
+from flows.object_store.spool_files import claim, entry_file, remove_left_behind
 
 
 def storable(body: bytes = b"a\n1\n", key: str = "fuel/mix_20240101_000000.csv") -> StorableObject:
@@ -50,6 +51,40 @@ def test_the_same_object_is_kept_once_and_others_beside_it(tmp_path: Path) -> No
     keep(spool, storable(b"a\n2\n"))
     keep(spool, storable(), "b-bucket")
     assert spool.state()["objects"] == 3
+
+
+def test_an_object_does_not_wait_while_its_process_is_running(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1_000_000)
+    code = (
+        "import sys; from pathlib import Path; from flows.object_store import Spool, StorableObject;"
+        "storable = StorableObject('f/a.csv', b'a', 'text/csv', {});"
+        "kept = Spool(Path(sys.argv[1]), 10**6).keep(storable, 'a-bucket');"
+        "print('kept', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"kept\n"
+        (entry,) = spool.entries()
+        assert spool.state()["objects"] == 0
+        assert claim(entry.body_file) is None
+        process.kill()
+    assert spool.state()["objects"] == 1
+    claimed = claim(entry.body_file)
+    assert claimed
+    assert spool.state()["objects"] == 0
+    claimed.discard()
+    assert not any(tmp_path.iterdir())
+    assert claim(entry.body_file) is None, "it is gone"
+
+
+def test_runs_that_keep_the_same_object_lose_neither(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1_000_000)
+    first, second = spool.keep(storable(), "a-bucket"), spool.keep(storable(), "a-bucket")
+    first.release()
+    assert spool.state()["objects"] == 0, "the second is being uploaded"
+    second.release()
+    assert spool.state()["objects"] == 1
 
 
 @pytest.mark.parametrize("key", ["f/" + "ü" * 120 + "_20240101.csv", "f/a b'\"\N{SNOWMAN}_20240101.csv"])
@@ -149,6 +184,7 @@ def test_what_a_bound_leaves_no_room_for_does_not_cost_the_others(tmp_path: Path
     kept = spool.keep_all(
         [storable(b"a" * 2000), storable(b"b", "f/b.csv"), storable(b"c" * 900)], "a-bucket"
     )
+    kept.release()
     assert [file.read_bytes() for file in kept.files] == [b"b"]
     assert str(kept.files[0]) in kept.message
     assert "1 of 3 objects are kept" in kept.message
@@ -157,7 +193,9 @@ def test_what_a_bound_leaves_no_room_for_does_not_cost_the_others(tmp_path: Path
     none_kept = spool.keep_all([storable(b"d" * 2000)], "a-bucket")
     assert none_kept.files == ()
     assert none_kept.message.startswith("the data is lost: ")
-    assert spool.keep_all([storable(b"b", "f/b.csv")], "a-bucket").refusal is None
+    again = spool.keep_all([storable(b"b", "f/b.csv")], "a-bucket")
+    again.release()
+    assert again.refusal is None
 
 
 @pytest.fixture
@@ -192,7 +230,10 @@ def test_a_disk_that_is_full_loses_nothing_that_was_kept_before(small_disk: Path
     )
     # an object that is stored makes room again
     kept.objects[0].discard()
-    assert spool.keep_all([storable(bodies[2], "f/c.csv")], "a-bucket").refusal is None
+    more = spool.keep_all([storable(bodies[2], "f/c.csv")], "a-bucket")
+    assert more.refusal is None
+    for each in (kept, more):
+        each.release()
 
 
 def test_what_killed_processes_left_half_written_is_removed_in_time(tmp_path: Path) -> None:
