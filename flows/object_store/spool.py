@@ -65,7 +65,7 @@ class Spool:
         Raises:
             SpoolError: The spool would exceed its bound, or cannot be written.
         """
-        digest = hashlib.sha256(storable.body).hexdigest()
+        digest = storable.metadata.get("sha256") or hashlib.sha256(storable.body).hexdigest()
         place = "\0".join((bucket, bucket_folder, storable.key, digest))
         identity = hashlib.sha256(place.encode()).hexdigest()[:16]
         entry = SpoolEntry(
