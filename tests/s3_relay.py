@@ -87,12 +87,12 @@ class RelayedS3:
         if self._answer is None or not is_concerned or self._is_written:
             url = self._url + request.path_and_query
             async with httpx.AsyncClient(timeout=60) as client:
-                reply = await client.request(
+                response = await client.request(
                     request.method, url, headers=list(request.headers.items()), content=body
                 )
-            status = reply.status_code
-            content = _flipped(reply.content, self._flipped_byte_back if is_concerned else None)
-            headers = [(name, value) for name, value in reply.headers.raw]
+            status = response.status_code
+            content = _flipped(response.content, self._flipped_byte_back if is_concerned else None)
+            headers = [(name, value) for name, value in response.headers.raw]
         while is_concerned and self.is_holding:
             await asyncio.sleep(0.02)
         if is_concerned and self._answer:

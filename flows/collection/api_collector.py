@@ -68,7 +68,7 @@ class ApiCollector:
 
         Args:
             collection: What to collect.
-            may_retry: Whether another attempt follows; what it may mend is raised then.
+            may_retry: Whether another attempt follows; errors that it may overcome are raised then.
 
         Raises:
             StorageError: The upload failed and may succeed later; only where `may_retry`.

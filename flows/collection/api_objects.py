@@ -41,7 +41,7 @@ def storable_objects(
     if not rows:
         return ()
     api = collection.api
-    newest = max(payload.collected_at for payload in collected.payloads)
+    newest = max(response.collected_at for response in collected.payloads)
     return tuple(
         StorableObject(
             object_key(api.output_folder, api.csv_prefix, collection.stamp, extension),
@@ -75,14 +75,14 @@ def _bodies(api: ApiConfig, collected: CollectedTable) -> Iterator[tuple[str, st
                 yield _raw(api, collected.payloads)
 
 
-def _raw(api: ApiConfig, payloads: tuple[Response, ...]) -> tuple[str, str, bytes]:
+def _raw(api: ApiConfig, responses: tuple[Response, ...]) -> tuple[str, str, bytes]:
     """The response byte for byte, or a ZIP archive where there are several."""
-    if len(payloads) == 1:
-        return f"raw.{api.format}", _RAW_CONTENT_TYPES[api.format], payloads[0].body
+    if len(responses) == 1:
+        return f"raw.{api.format}", _RAW_CONTENT_TYPES[api.format], responses[0].body
     archive = io.BytesIO()
-    width = len(str(len(payloads)))
+    width = len(str(len(responses)))
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as pages:
-        for number, payload in enumerate(payloads, 1):
+        for number, response in enumerate(responses, 1):
             name = f"page_{number:0{width}}.{api.format}"
-            pages.writestr(zipfile.ZipInfo(name, _ARCHIVE_DATE), payload.body, zipfile.ZIP_DEFLATED)
+            pages.writestr(zipfile.ZipInfo(name, _ARCHIVE_DATE), response.body, zipfile.ZIP_DEFLATED)
     return "raw.zip", _RAW_CONTENT_TYPES["zip"], archive.getvalue()

@@ -44,7 +44,7 @@ class WindowCollector:
 
         Args:
             batch: What to collect.
-            may_retry: Whether another attempt follows; what it may mend is raised then.
+            may_retry: Whether another attempt follows; errors that it may overcome are raised then.
 
         Raises:
             StorageError: The upload of a window failed and may succeed later; only where `may_retry`.

@@ -1,4 +1,4 @@
-"""What the spool reports: what it holds, what it has kept, and what draining it did."""
+"""Reports of the spool: its state, the objects it has kept, and the outcome of draining it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SpoolState(TypedDict):
 
 @dataclass(frozen=True)
 class DrainReport:
-    """What draining the spool did.
+    """The outcome of draining the spool.
 
     Attributes:
         stored_uris: Objects that are in the bucket now and no longer in the spool.

@@ -1,4 +1,4 @@
-"""What the tasks of a run share: opened by the flow in its process, by the first task in any other."""
+"""The collectors that the tasks of a run share, in the process of the flow and in those of a cluster."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RunParameters:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What the tasks of a run share within one process."""
+    """The collectors that the tasks of a run share within one process."""
 
     api_collector: ApiCollector
     window_collector: WindowCollector
@@ -66,7 +66,7 @@ def open_run_context(
 
     Args:
         parameters: Those that the tasks receive.
-        resources: What the flow has opened.
+        resources: The configuration, secrets, bucket and spool.
         planned: How many units a backfill collects.
     """
     with _new_context(parameters, resources, planned) as context:

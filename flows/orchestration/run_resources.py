@@ -1,4 +1,4 @@
-"""What a run needs before its first request: configuration, secrets, bucket and spool."""
+"""Opening the resources of a run before its first request: configuration, secrets, bucket and spool."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunResources:
-    """What a run needs before its first request.
+    """The resources of a run.
 
     Attributes:
         config: The whole configuration.

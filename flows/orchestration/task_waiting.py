@@ -40,7 +40,7 @@ def map_and_wait(
         task: Called with an item and the parameters.
         items: What to call it for.
         parameters: Those of the run.
-        api_collector: What the tasks of this process share.
+        api_collector: The collector that the tasks of this process share.
         show_progress: Called every half second, and at the end, with the items whose tasks are done.
 
     Returns:

@@ -166,8 +166,8 @@ def test_what_is_there_already_is_not_stored_again_and_what_is_not_ours_stays(
         f"s3://{bucket}/f/there_0001.csv",
         f"s3://{bucket}/raw/ne/f/in_folder_0001.csv",
     }
-    told = sorted(problem.split()[0] for problem in report.problems)
-    assert told == sorted(map(str, [changed, elsewhere, damaged]))
+    named = sorted(problem.split()[0] for problem in report.problems)
+    assert named == sorted(map(str, [changed, elsewhere, damaged]))
     listed = embedded_s3.client().list_objects_v2(Bucket=bucket)["Contents"]
     assert [entry["Key"] for entry in listed] == ["f/there_0001.csv", "raw/ne/f/in_folder_0001.csv"]
     assert spool.state()["objects"] == 2

@@ -258,9 +258,9 @@ def test_what_killed_processes_left_half_written_is_removed_in_time(tmp_path: Pa
 @pytest.mark.parametrize(
     ("collected_at", "drained_at", "key"),
     [
-        # amid its day, and stored after it
+        # during its day, and stored after it
         ("2024-01-10T15:00:00+00:00", "2024-01-11T06:00:00+00:00", "a/a_20240110_150000.csv"),
-        # amid its day, and stored on it: it will be collected again all the same
+        # during its day, and stored on it: it will be collected again anyway
         ("2024-01-10T15:00:00+00:00", "2024-01-10T16:00:00+00:00", "a/a_20240110.csv"),
         # whole
         ("2024-01-11T05:00:00+00:00", "2024-01-11T06:00:00+00:00", "a/a_20240110.csv"),
