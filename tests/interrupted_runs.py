@@ -1,4 +1,4 @@
-"""Runs of many slow APIs that are interrupted, and what must be true of the bucket after each."""
+"""Runs of slow APIs that are interrupted, and checks of the bucket after each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.object_store import Spool
+from flows.object_store import DrainReport, ObjectStore, Spool
+from flows.object_store.buckets import bucket_by_name
 from flows.run_report.last_run import last_results
 from flows.sandbox.isone_api import BASE_PATH
 from flows.sandbox.loopback_server import LoopbackServer
@@ -31,7 +32,7 @@ _PIECE_BYTES = 100
 
 @dataclass(frozen=True)
 class Ended:
-    """How an interrupted run ended: its exit code, how long that took, and what it wrote on stderr."""
+    """How an interrupted run ended: its exit code, the seconds until it ended, and its stderr."""
 
     exit_code: int
     seconds: float
@@ -84,7 +85,7 @@ class InterruptedRuns:
         self._seen: dict[str, _Stored] = {}
 
     def configure(self, apis: int, seconds_per_byte: float = 0.001, **options: Any) -> None:
-        """Make the configuration of so many APIs, each a reply of about a kilobyte that drips."""
+        """Write the configuration of so many APIs, whose responses of about a kilobyte arrive slowly."""
         auth = {"kind": "basic", "username": {"env": "SANDBOX_USER"}, "password": {"env": "SANDBOX_PASSWORD"}}
         entries = [
             {
@@ -99,11 +100,12 @@ class InterruptedRuns:
         self._config_file.write_text(json.dumps({"apis": entries, "defaults": defaults}), encoding="utf-8")
         self.apis = apis
         self.faults.clear()
-        drip = Fault("drip", seconds=seconds_per_byte * _PIECE_BYTES, piece_bytes=_PIECE_BYTES)
-        self.faults.add("*", drip, times=None)
+        if seconds_per_byte:
+            drip = Fault("drip", seconds=seconds_per_byte * _PIECE_BYTES, piece_bytes=_PIECE_BYTES)
+            self.faults.add("*", drip, times=None)
 
     def configure_days(self, first: str, last: str, seconds_per_byte: float) -> None:
-        """Make runs collect past days of one API, each a reply of about five kilobytes that drips."""
+        """Make runs collect past days of one API, in responses of about five kilobytes that arrive slowly."""
         self.configure(apis=1, seconds_per_byte=seconds_per_byte)
         document = json.loads(self._config_file.read_text(encoding="utf-8"))
         document["apis"][0] |= {
@@ -133,15 +135,16 @@ class InterruptedRuns:
         return Ended(exit_code, time.monotonic() - begun, process.errors)
 
     def run(self) -> str:
-        """Run to the end, which must be complete; what it wrote on stderr."""
+        """Run to the end, which must succeed; the run's stderr."""
         process = self.start()
         assert process.wait(300) == 0, process.errors
         return process.errors
 
     def rerun(self) -> int:
-        """Run to the end, with all that the runs before it left in the spool; how many objects there are.
+        """Run to the end, and check that all that earlier runs left in the spool is stored.
 
-        What was spooled may be in the bucket already, where a run was ended between the two.
+        Returns:
+            How many objects there are in the bucket.
         """
         spooled = self.spool.entries()
         errors = self.run()
@@ -156,13 +159,18 @@ class InterruptedRuns:
         assert self.spool.entries() == (), f"{self.spool.entries()} of {spooled} are left\n{errors}"
         return count
 
+    def drain(self) -> DrainReport:
+        """Drain the spool from this process."""
+        store = ObjectStore(bucket_by_name(self._bucket, self._environment()))
+        return self.spool.drain(store)
+
     @property
     def keys(self) -> list[str]:
-        """The keys that the last look at the bucket found."""
+        """The keys that the last check of the bucket found."""
         return sorted(self._seen)
 
     def check_bucket(self) -> int:
-        """Check that each object is whole and there once, and none has changed since; how many there are."""
+        """Check that each object is whole and stored once, and that none has changed; how many there are."""
         client = self.s3.client()
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
         listed = {entry["Key"]: entry["ETag"] for page in pages for entry in page.get("Contents", [])}

@@ -1,7 +1,8 @@
-"""Stands before the S3 server and does to some requests what other servers and networks do."""
+"""A proxy in front of the S3 server that injects faults of other servers and of networks."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from flows.sandbox.s3_server import EmbeddedS3
 
 @dataclass(frozen=True)
 class S3Request:
-    """A request on its way to the server; header names are in lower case."""
+    """A request to the server; header names are in lower case."""
 
     method: str
     path_and_query: str
@@ -23,19 +24,19 @@ class S3Request:
 
 @dataclass(frozen=True)
 class S3Answer:
-    """An answer given instead of the server's."""
+    """A response given instead of the server's."""
 
     status: int
     body: bytes
 
 
 def s3_error(code: str, status: int, message: str = "no") -> S3Answer:
-    """An error as S3 words it."""
+    """An error response of S3."""
     return S3Answer(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode())
 
 
 def is_conditional(request: S3Request) -> bool:
-    """Whether it may only write where nothing stands."""
+    """Whether the request writes only where the key is free."""
     return b"if-none-match" in request.headers
 
 
@@ -43,13 +44,14 @@ class RelayedS3:
     """An ASGI app between a client and the S3 server, with faults.
 
     Args:
-        s3: Where requests go.
-        answer: What is answered instead of the server; None where only bodies are changed.
-        times: How many requests this happens to.
-        concerns: To which requests; by default to conditional writes.
-        is_written: Whether the server gets them all the same, so that only its reply is lost.
-        flipped_byte: Of their bodies, which byte is flipped on the way.
-        flipped_byte_back: Of the replies' bodies alike.
+        s3: The server.
+        answer: The response to faulty requests; None for the server's own.
+        times: How many requests are faulty.
+        concerns: Which requests are; by default conditional writes.
+        is_written: Whether the server gets them all the same, so that only its response is lost.
+        is_holding: Whether their responses are held back, until this is set to false.
+        flipped_byte: The index of the byte that is changed in their bodies.
+        flipped_byte_back: The index of the byte that is changed in the bodies of the responses.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class RelayedS3:
         *,
         concerns: Callable[[S3Request], bool] = is_conditional,
         is_written: bool = False,
+        is_holding: bool = False,
         flipped_byte: int | None = None,
         flipped_byte_back: int | None = None,
     ) -> None:
@@ -68,6 +71,7 @@ class RelayedS3:
         self._times = times
         self._concerns = concerns
         self._is_written = is_written
+        self.is_holding = is_holding
         self._flipped_byte = flipped_byte
         self._flipped_byte_back = flipped_byte_back
         self.refused = 0
@@ -83,12 +87,14 @@ class RelayedS3:
         if self._answer is None or not is_concerned or self._is_written:
             url = self._url + request.path_and_query
             async with httpx.AsyncClient(timeout=60) as client:
-                reply = await client.request(
+                response = await client.request(
                     request.method, url, headers=list(request.headers.items()), content=body
                 )
-            status = reply.status_code
-            content = _flipped(reply.content, self._flipped_byte_back if is_concerned else None)
-            headers = [(name, value) for name, value in reply.headers.raw]
+            status = response.status_code
+            content = _flipped(response.content, self._flipped_byte_back if is_concerned else None)
+            headers = [(name, value) for name, value in response.headers.raw]
+        while is_concerned and self.is_holding:
+            await asyncio.sleep(0.02)
         if is_concerned and self._answer:
             status, content = self._answer.status, self._answer.body
             headers = [(b"content-type", b"application/xml")]

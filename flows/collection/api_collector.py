@@ -1,4 +1,4 @@
-"""What the tasks of one run share: collecting an API, storing it, and keeping what cannot be stored."""
+"""One API from its requests to its stored objects: collect, tabulate, spool, check, upload."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from flows.collection.api_objects import storable_objects
-from flows.collection.api_table import collect_table
+from flows.collection.api_table import CollectedTable, collect_table
 from flows.collection.last_object_checks import TableChecks
 from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector
-from flows.object_store import (
-    KeptObjects,
-    ObjectStore,
-    Spool,
-    StorableObject,
-    StorageError,
-    StoredObject,
-)
+from flows.object_store import KeptObjects, ObjectStore, Spool, StorableObject, StorageError
 from flows.request_plan import PlannedCollection
 from flows.run_report import ApiOutcome
 
@@ -31,22 +24,29 @@ logger = logging.getLogger(__name__)
 _UNPUBLISHED = "HTTP 404, which is taken for not published yet"
 
 
-@dataclass(frozen=True)
-class CollectedApi:
-    """One API collected and tabulated: its outcome so far and the objects to store, if it has rows."""
+@dataclass
+class _Unstored:
+    """An API that is collected and whose objects are not all stored yet.
+
+    Attributes:
+        outcome: Its outcome so far.
+        objects: Its objects, one for each output.
+        kept: The same objects in the spool.
+    """
 
     outcome: ApiOutcome
-    storables: tuple[StorableObject, ...] = field(repr=False)
+    objects: tuple[StorableObject, ...]
+    kept: KeptObjects
 
 
 class ApiCollector:
-    """What the tasks of one run share; it remembers what is collected, so that a retry only uploads.
+    """Collects and stores the APIs of one run, for several threads.
 
     Args:
-        run_id: Written into each object's metadata.
-        collector: Asks the APIs.
-        store: Takes the objects.
-        spool: Keeps what the store does not take.
+        run_id: Written into the metadata of each object.
+        collector: Sends the requests.
+        store: The bucket.
+        spool: The folder that keeps each object until it is stored.
     """
 
     def __init__(self, run_id: str, collector: HttpCollector, store: ObjectStore, spool: Spool) -> None:
@@ -54,32 +54,26 @@ class ApiCollector:
         self.collector = collector
         self.store = store
         self.spool = spool
-        self._collected: dict[tuple[str, str], CollectedApi] = {}
+        self.is_stopped = False
+        self._unstored: dict[tuple[str, str], _Unstored] = {}
         self._checks = TableChecks(store)
-        self._kept: set[tuple[str, str]] = set()
-        self._stored_while_ending: set[tuple[str, str]] = set()
-        self._is_ending = False
-        # decoding takes many times a payload's size, so that all threads at once would fill the memory
+        # decoding takes many times the memory of a response
         self._tabulating = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._started: dict[tuple[str, str], float] = {}
+        self._has_warned = False
         self._lock = threading.Lock()
 
-    @property
-    def is_ending(self) -> bool:
-        """Whether the run is being ended from outside."""
-        return self._is_ending
-
     def attempt(self, collection: PlannedCollection, *, may_retry: bool) -> ApiOutcome:
-        """Collect and store one API; its failure is an outcome, with its one-line reason.
+        """Collect and store one API; a failure becomes an outcome with a one-line reason.
 
         Args:
             collection: What to collect.
-            may_retry: Whether there will be another attempt, which what may pass by then is raised for.
+            may_retry: Whether another attempt follows; errors that it may overcome are raised then.
 
         Raises:
-            StorageError: It could not be stored for now; only where `may_retry`.
-            RuntimeError: Something unforeseen went wrong; only where `may_retry`.
-            CollectionError: The API is not to be asked for anything else (`ends_api`).
+            StorageError: The upload failed and may succeed later; only where `may_retry`.
+            RuntimeError: An unexpected error occurred; only where `may_retry`.
+            CollectionError: The API must not be asked for anything else (`ends_api`).
         """
         try:
             return self.collect_and_store(collection)
@@ -95,7 +89,7 @@ class ApiCollector:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - written to the log below
             reason = self.collector.redact(f"unexpected fault: {type(error).__name__}: {error}")
-            # written here, since Prefect would write it with whatever secrets it holds
+            # logged here, since Prefect would log the traceback without redacting it
             trace = self.collector.redact(traceback.format_exc())
             logger.error("%s: unexpected fault\n%s", collection.api.name, trace)  # noqa: TRY400
             if may_retry:
@@ -103,134 +97,110 @@ class ApiCollector:
         return self.failed(collection, reason)
 
     def collect_and_store(self, collection: PlannedCollection) -> ApiOutcome:
-        """Collect one API, or take what an earlier try collected, and store it.
+        """Collect one API and store it; after a failed upload, store what was collected before.
 
         Raises:
-            CollectionError: The API gave no usable reply.
-            DocumentError: What it gave is no table.
-            StorageError: It could not be stored; what is collected stays for the next try, and in
-                the spool, since that try may not come.
+            CollectionError: The API gave no usable response.
+            DocumentError: A response could not be tabulated.
+            StorageError: An object could not be stored; all of them stay in the spool.
         """
         with self._lock:
             self._started.setdefault(collection.identity, time.monotonic())
-            collected = self._collected.get(collection.identity)
-        if collected is None:
-            collected = self._collect(collection)
-        outcome = collected.outcome
-        if collected.storables:
-            first, *others = self._store(collection, collected)
-            outcome = replace(
-                outcome,
-                upload_status="success",
-                s3_key=first.key,
-                s3_uri=first.uri,
-                other_s3_keys=tuple(other.key for other in others),
-            )
+            unstored = self._unstored.get(collection.identity)
+        if unstored is None:
+            table = collect_table(collection, self.collector, self._tabulating)
+            with self._tabulating:
+                objects = storable_objects(collection, table, self.run_id)
+            outcome = self._collected_outcome(collection, table, objects)
+            if not objects:
+                return replace(outcome, duration_seconds=self._seconds(collection))
+            unstored = self._keep(collection, outcome, objects)
+            # the bucket, which the checks ask, may be slow to respond: the objects are in the spool by then
+            self._check(collection, table, unstored)
+        first, *others = [self.store.store(each) for each in unstored.objects]
+        unstored.kept.discard()
         with self._lock:
-            self._collected.pop(collection.identity, None)
-        return replace(outcome, duration_seconds=self._seconds(collection))
+            self._unstored.pop(collection.identity, None)
+        return replace(
+            unstored.outcome,
+            upload_status="success",
+            s3_key=first.key,
+            s3_uri=first.uri,
+            other_s3_keys=tuple(other.key for other in others),
+            duration_seconds=self._seconds(collection),
+        )
 
     def failed(self, collection: PlannedCollection, reason: str) -> ApiOutcome:
-        """The outcome of an API that failed: in its upload where its data had been collected.
+        """The outcome of an API that failed: in its upload, where it had been collected.
 
-        That data is in the spool then, unless the error says why it could not be kept there.
+        Its objects are left in the spool to the next run or `drain`; the error says where they are, or why
+        the spool has not taken them.
         """
         with self._lock:
-            collected = self._collected.pop(collection.identity, None)
-        outcome = collected.outcome if collected else self._outcome(collection)
-        if collected and collected.storables:
-            kept = self._keep(collection.identity, collected)
-            reason = f"{reason}; {kept.told}"
-            outcome = replace(outcome, spooled_to=str(kept.files[0]) if kept.files else None)
+            unstored = self._unstored.pop(collection.identity, None)
+        if unstored:
+            unstored.kept.release()
+            reason = f"{reason}; {unstored.kept.message}"
+        files = unstored.kept.files if unstored else ()
         return replace(
-            outcome,
-            collection_status="success" if collected else "failed",
-            upload_status="failed" if collected else "skipped",
+            unstored.outcome if unstored else self._outcome(collection),
+            collection_status="success" if unstored else "failed",
+            upload_status="failed" if unstored else "skipped",
+            spooled_to=str(files[0]) if files else None,
             error=reason,
             duration_seconds=self._seconds(collection),
         )
 
-    def end(self) -> None:
-        """Send no further request, and keep in the spool what is collected and not stored yet.
-
-        For a run that is being ended from outside; its tasks may then be left to themselves.
-        """
-        with self._lock:
-            self._is_ending = True
+    def stop(self) -> None:
+        """Send no further request, since the run is being ended; uploads under way go on."""
+        self.is_stopped = True
         self.collector.stop()
+
+    def close(self) -> None:
+        """Leave what is not stored to the next run or `drain`."""
         with self._lock:
-            waiting = list(self._collected.items())
-        for identity, collected in waiting:
-            self._keep_if_possible(identity, collected)
-            with self._lock:
-                is_stored = identity in self._stored_while_ending
-            if is_stored:
-                self._discard(collected)
+            unstored = list(self._unstored.values())
+            self._unstored.clear()
+        for each in unstored:
+            each.kept.release()
 
-    def _store(self, collection: PlannedCollection, collected: CollectedApi) -> list[StoredObject]:
-        if self._is_ending:
-            self._keep_if_possible(collection.identity, collected)
-        try:
-            stored = [self.store.store(storable) for storable in collected.storables]
-        except StorageError:
-            self._keep_if_possible(collection.identity, collected)
-            raise
+    def _keep(
+        self, collection: PlannedCollection, outcome: ApiOutcome, objects: tuple[StorableObject, ...]
+    ) -> _Unstored:
+        """Write the objects to the spool, and remember them for a retry of the upload."""
+        kept = self.spool.keep_all(objects, self.store.bucket, self.store.bucket_folder)
+        unstored = _Unstored(outcome, objects, kept)
         with self._lock:
-            # at once, so that a run which is ended meanwhile either sees it stored or has kept it
-            was_kept = collection.identity in self._kept
-            if self._is_ending:
-                self._stored_while_ending.add(collection.identity)
-            self._collected.pop(collection.identity, None)
-        if was_kept:
-            self._discard(collected)
-        return stored
+            self._unstored[collection.identity] = unstored
+            is_first_refusal = kept.refusal is not None and not self._has_warned
+            self._has_warned |= is_first_refusal
+        if is_first_refusal:
+            logger.warning(
+                "%s: objects are uploaded without a copy there, and lost if the upload fails", kept.refusal
+            )
+        return unstored
 
-    def _discard(self, collected: CollectedApi) -> None:
-        for storable in collected.storables:
-            self.spool.discard(storable, self.store.bucket, self.store.bucket_folder)
+    def _check(self, collection: PlannedCollection, table: CollectedTable, unstored: _Unstored) -> None:
+        checked = self._checks.check(collection, table, unstored.objects)
+        failures = "; ".join(self._redacted(checked.failures))
+        unstored.outcome = replace(
+            unstored.outcome,
+            findings=self._redacted(checked.findings),
+            error=f"a check of the data failed: {failures}" if failures else None,
+        )
 
-    def _keep(self, identity: tuple[str, str], collected: CollectedApi) -> KeptObjects:
-        """Keep the objects of an API in the spool, as many as it takes.
-
-        What of them is in the bucket already is found there again, and not stored twice.
-        """
-        with self._lock:
-            self._kept.add(identity)
-        return self.spool.keep_all(collected.storables, self.store.bucket, self.store.bucket_folder)
-
-    def _keep_if_possible(self, identity: tuple[str, str], collected: CollectedApi) -> None:
-        kept = self._keep(identity, collected) if collected.storables else None
-        if kept and kept.refusal:
-            logger.warning("%s: its data is in memory only: %s", identity[0], kept.refusal)
-
-    def _collect(self, collection: PlannedCollection) -> CollectedApi:
-        found = collect_table(collection, self.collector, self._tabulating)
-        rows, columns = found.table.frame.shape
-        with self._tabulating:
-            storables = storable_objects(collection, found, self.run_id)
-        outcome = replace(
+    def _collected_outcome(
+        self, collection: PlannedCollection, table: CollectedTable, objects: tuple[StorableObject, ...]
+    ) -> ApiOutcome:
+        rows, columns = table.table.frame.shape
+        findings = [_UNPUBLISHED] if table.is_unpublished else [each.message for each in table.table.findings]
+        return replace(
             self._outcome(collection),
             rows=rows,
             columns=columns,
-            bytes=sum(len(storable.body) for storable in storables),
-            findings=self._shown(
-                [_UNPUBLISHED] if found.is_unpublished else [each.message for each in found.table.findings]
-            ),
+            bytes=sum(len(each.body) for each in objects),
+            findings=self._redacted(findings),
         )
-        collected = self._remember(collection, CollectedApi(outcome, storables))
-        if storables:
-            # after it is remembered, since a bucket that does not answer may take its time here
-            checked = self._checks.check(collection, found, storables)
-            failures = "; ".join(self._shown(checked.failures))
-            error = f"a check of the data failed: {failures}" if failures else None
-            outcome = replace(outcome, findings=self._shown(checked.findings), error=error)
-            collected = self._remember(collection, CollectedApi(outcome, storables))
-        return collected
-
-    def _remember(self, collection: PlannedCollection, collected: CollectedApi) -> CollectedApi:
-        with self._lock:
-            self._collected[collection.identity] = collected
-        return collected
 
     def _outcome(self, collection: PlannedCollection) -> ApiOutcome:
         return ApiOutcome(
@@ -241,8 +211,8 @@ class ApiCollector:
             attempts=self.collector.attempts(collection),
         )
 
-    def _shown(self, messages: Iterable[str]) -> tuple[str, ...]:
-        # data may hold what the API was asked with
+    def _redacted(self, messages: Iterable[str]) -> tuple[str, ...]:
+        # a response may repeat the credentials of its request
         return tuple(map(self.collector.redact, messages))
 
     def _seconds(self, collection: PlannedCollection) -> float:

@@ -1,4 +1,4 @@
-"""The objects that one collected API is stored as: CSV, Parquet, or the replies as they came."""
+"""The objects of one collected API: CSV, Parquet, or the responses as they came."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from flows.object_store import (
 )
 from flows.request_plan import PlannedCollection
 
-# which looks for a file and reads it each time
+# each call of `version` searches for a file and reads it
 _version = functools.cache(version)
 _RAW_CONTENT_TYPES = {
     "json": "application/json",
@@ -29,19 +29,19 @@ _RAW_CONTENT_TYPES = {
     "xml": "application/xml",
     "zip": "application/zip",
 }
-# the same replies must make the same bytes, so that they are known to be stored already
+# the same responses must make the same bytes, by which a stored object is recognized
 _ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def storable_objects(
     collection: PlannedCollection, collected: CollectedTable, run_id: str
 ) -> tuple[StorableObject, ...]:
-    """What to store of an API's data, one object for each of its `outputs`; none where it has no rows."""
+    """The objects to store, one for each of the API's `outputs`; none where the table has no rows."""
     rows, columns = collected.table.frame.shape
     if not rows:
         return ()
     api = collection.api
-    newest = max(payload.collected_at for payload in collected.payloads)
+    newest = max(response.collected_at for response in collected.payloads)
     return tuple(
         StorableObject(
             object_key(api.output_folder, api.csv_prefix, collection.stamp, extension),
@@ -75,14 +75,14 @@ def _bodies(api: ApiConfig, collected: CollectedTable) -> Iterator[tuple[str, st
                 yield _raw(api, collected.payloads)
 
 
-def _raw(api: ApiConfig, payloads: tuple[Response, ...]) -> tuple[str, str, bytes]:
-    """The reply byte for byte, or a ZIP archive of them where there are several."""
-    if len(payloads) == 1:
-        return f"raw.{api.format}", _RAW_CONTENT_TYPES[api.format], payloads[0].body
+def _raw(api: ApiConfig, responses: tuple[Response, ...]) -> tuple[str, str, bytes]:
+    """The response byte for byte, or a ZIP archive where there are several."""
+    if len(responses) == 1:
+        return f"raw.{api.format}", _RAW_CONTENT_TYPES[api.format], responses[0].body
     archive = io.BytesIO()
-    width = len(str(len(payloads)))
+    width = len(str(len(responses)))
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as pages:
-        for number, payload in enumerate(payloads, 1):
+        for number, response in enumerate(responses, 1):
             name = f"page_{number:0{width}}.{api.format}"
-            pages.writestr(zipfile.ZipInfo(name, _ARCHIVE_DATE), payload.body, zipfile.ZIP_DEFLATED)
+            pages.writestr(zipfile.ZipInfo(name, _ARCHIVE_DATE), response.body, zipfile.ZIP_DEFLATED)
     return "raw.zip", _RAW_CONTENT_TYPES["zip"], archive.getvalue()

@@ -1,4 +1,4 @@
-"""One collected table beside the rules of its API and the last object that was stored of it."""
+"""Checks of a collected table: against the rules of its API, and against the last object stored of it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from flows.data_checks import HEAD_BYTES, StoredShape, csv_shape, data_findings
 from flows.object_store import CSV_CONTENT_TYPE, ObjectStore, StorableObject, StorageError, held_dates
 from flows.request_plan import PlannedCollection
 
-# of tabulating: how a table is laid out, which stays the same from run to run
-_TOLD_WHERE_COLUMNS_ARE_NEW = "nested-lists-kept"
+# a finding of tabulation on the layout of a table, which stays the same from run to run
+_REPORTED_WITH_NEW_COLUMNS = "nested-lists-kept"
 
 
 @dataclass(frozen=True)
 class CheckedTable:
-    """What tabulating and the checks make of a table.
+    """The findings of tabulation and of the checks.
 
     Attributes:
-        findings: What is to be shown, a line each.
-        failures: Those among them that the configuration calls failures.
+        findings: What to show, a line each.
+        failures: Those of them whose check is set to `fail`.
     """
 
     findings: tuple[str, ...] = ()
@@ -30,13 +30,13 @@ class CheckedTable:
 
 
 class TableChecks:
-    """The checks of one run, for many threads; each API's last object is looked up once.
+    """The checks of one run, for several threads; the last object of each API is read once.
 
-    Past dates are compared with the date before them in their series, since the newest object may be years
-    away from them; the first of a series only where it is young.
+    A window is compared with the one before it in its series, since the newest object may be years away. The
+    first window of a series is compared with the newest object only where it is recent.
 
     Args:
-        store: Has the objects of earlier runs.
+        store: The bucket, with the objects of earlier runs.
     """
 
     def __init__(self, store: ObjectStore) -> None:
@@ -47,7 +47,7 @@ class TableChecks:
     def check(
         self, collection: PlannedCollection, collected: CollectedTable, storables: tuple[StorableObject, ...]
     ) -> CheckedTable:
-        """Check a table that has rows; what cannot be compared is said, and fails nothing."""
+        """Check a table with rows; where the last object cannot be read, a finding says so."""
         api = collection.api
         frame = collected.table.frame
         notes: list[str] = []
@@ -62,10 +62,10 @@ class TableChecks:
             with self._lock:
                 self._last[api.name, collection.series] = shape
         has_new_columns = not (shape and last and shape.columns.keys() <= last.columns.keys())
-        of_tabulating = [
+        of_tabulation = [
             finding.message
             for finding in collected.table.findings
-            if has_new_columns or finding.code != _TOLD_WHERE_COLUMNS_ARE_NEW
+            if has_new_columns or finding.code != _REPORTED_WITH_NEW_COLUMNS
         ]
         found = data_findings(
             frame,
@@ -79,7 +79,7 @@ class TableChecks:
         for finding in found:
             by_severity[getattr(api.checks, finding.check)].append(finding.message)
         failures = tuple(by_severity["fail"])
-        return CheckedTable((*of_tabulating, *failures, *by_severity["warn"], *notes), failures)
+        return CheckedTable((*of_tabulation, *failures, *by_severity["warn"], *notes), failures)
 
     def _last_shape(self, collection: PlannedCollection) -> StoredShape | None:
         api = collection.api
@@ -93,7 +93,7 @@ class TableChecks:
             return None
         head, metadata = self._store.read_start(newest.key, HEAD_BYTES)
         if collection.window and not held_dates(metadata):
-            # a snapshot of what was current then is no date to compare a date with
+            # a snapshot of current data is not comparable with a window
             return None
         rows = metadata.get("rows", "")
         return csv_shape(head, int(rows) if rows.isdecimal() else None)
@@ -104,6 +104,6 @@ def _expected_hours(
 ) -> tuple[datetime, datetime] | None:
     if collection.window is None:
         return None
-    # what is still to come is not missing
-    until = min(collection.window.end, max(payload.collected_at for payload in collected.payloads))
+    # hours in the future are not missing
+    until = min(collection.window.end, max(response.collected_at for response in collected.payloads))
     return (collection.window.start, until) if until > collection.window.start else None

@@ -1,4 +1,4 @@
-"""Which past dates of an API the bucket does not have yet."""
+"""Which past windows of an API are not stored yet."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _LOOKS_AT_ONCE = 16
 
 @dataclass(frozen=True)
 class DatesToCollect:
-    """What a backfill has to do for one API.
+    """The windows that a backfill has to collect of one API.
 
     Attributes:
         api: The API.
-        already_stored: How many of the hours, days, months or years asked for need not be collected.
-        windows: Those that are to be collected, in the order of time.
+        already_stored: How many of the units asked for need not be collected.
+        windows: The windows to collect, in the order of time.
     """
 
     api: ApiConfig
@@ -37,32 +37,32 @@ class DatesToCollect:
 
     @property
     def missing(self) -> int:
-        """How many hours, days, months or years are to be collected."""
+        """How many units are to be collected."""
         return sum(window.units for window in self.windows)
 
     @property
     def planned(self) -> int:
-        """How many there are in all; an object that reaches beyond what was asked for is collected whole."""
+        """How many units there are in all, with those of objects that reach beyond the range asked for."""
         return self.already_stored + self.missing
 
 
 def dates_to_collect(
     api: ApiConfig, first: date, last: date, now: datetime, store: ObjectStore, *, force: bool = False
 ) -> DatesToCollect:
-    """The dates of an API that are not stored yet; all of them where `force` says so.
+    """The windows of an API that are not stored yet, or with `force` all of them.
 
-    What was stored before its hour, day, month or year was over, and had settled, is collected again.
+    A window that was stored before it was over and its data had settled is collected again.
 
     Args:
-        api: An API that can be asked for these days (`refused_dates` says whether).
+        api: An API that can be asked for these days (see `refused_dates`).
         first: The first day, by the calendar of its zone.
         last: The last day, inclusive.
-        now: What begins after it is left out.
-        store: Where its objects are.
-        force: Whether to collect also what is stored.
+        now: Windows that begin later are left out.
+        store: The bucket.
+        force: Whether to collect windows again that are stored.
 
     Raises:
-        StorageError: Where the bucket cannot be asked.
+        StorageError: The bucket cannot be listed.
     """
     dates = api.dates or Dates()
     units = units_asked_for(api, first, last, now)
@@ -71,7 +71,7 @@ def dates_to_collect(
     spans = _stored_spans(api, dates, units, store)
     asked_for = (units[0].start.astimezone(UTC), units[-1].end.astimezone(UTC))
     if spans and (spans[0].start < asked_for[0] or spans[-1].end > asked_for[1]):
-        # an object reaches beyond what is asked for
+        # an object reaches beyond the range that is asked for
         zone = ZoneInfo(dates.timezone)
         first = min(first, spans[0].start.astimezone(zone).date())
         last = max(last, spans[-1].end.astimezone(zone).date())
@@ -83,11 +83,11 @@ def dates_to_collect(
 def _stored_spans(
     api: ApiConfig, dates: Dates, units: tuple[Window, ...], store: ObjectStore
 ) -> tuple[StoredSpan, ...]:
-    """What the API's objects hold of some units, in the order of time."""
+    """The spans of time that the API's objects hold, as far as they overlap these units, in order."""
     most = units_at_once(api)
     earliest = units[0]
     if most > 1:
-        # one that begins before them may reach into them
+        # an object that begins before the units may overlap them
         longest = max(unit.end.astimezone(UTC) - unit.start.astimezone(UTC) for unit in units) * most
         earliest = current_window(dates, units[0].start.astimezone(UTC) - longest)
     stamps = (window_stamp(earliest, dates.unit), window_stamp(units[-1], dates.unit))
@@ -100,7 +100,7 @@ def _stored_spans(
             if (each := found.get(window_stamp(unit, dates.unit)))
         )
     with ThreadPoolExecutor(_LOOKS_AT_ONCE) as threads:
-        # how long it is stands in its metadata, which a listing does not show
+        # the length of a window is in the metadata, which a listing does not show
         held = list(threads.map(store.dates_in, (each.key for each in found.values())))
     spans = (
         StoredSpan(dates_held.start, dates_held.end, dates_held.collected_at - settling)

@@ -1,4 +1,7 @@
-"""STORE: a frame becomes bytes, a key, and an object in a bucket. The only door to storage."""
+"""STORE: a table becomes bytes, a key, and an object in a bucket; no other folder accesses storage.
+
+README.md in this folder describes keys, metadata, the rules against overwriting, and the spool.
+"""
 
 from flows.object_store.buckets import open_bucket
 from flows.object_store.dated_objects import held_dates

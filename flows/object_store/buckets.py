@@ -1,4 +1,4 @@
-"""A bucket known by its name: an `S3Bucket` block on the ordinary AWS chain."""
+"""`S3Bucket` blocks for buckets given by name, on AWS's default credential chain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flows.api_config import ExplicitBucket
 if TYPE_CHECKING:
     from prefect_aws import S3Bucket
 
-# bounds how long a dead endpoint is waited for; the task's own retries come on top
+# bounds the wait for an endpoint that does not respond; the task retries on top of it
 _CLIENT_CONFIG: dict[str, Any] = {
     "connect_timeout": 10,
     "read_timeout": 30,
@@ -35,10 +35,10 @@ def open_bucket(
     session_token: str | None = None,
     bucket_folder: str = "",
 ) -> S3Bucket:
-    """A block for a bucket; what is not given is left to the ordinary AWS chain.
+    """An `S3Bucket` block; what is not given comes from AWS's default credential chain.
 
-    With an endpoint of one's own the bucket is addressed in the path, since such servers seldom
-    have a name for each bucket.
+    With `endpoint_url` the bucket is addressed in the path, since other servers than AWS's seldom have a
+    host name for each bucket.
     """
     from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
 
@@ -69,10 +69,10 @@ def without_blank_profiles() -> Iterator[None]:
 def bucket_by_name(
     name: str, variables: Mapping[str, str], explicit: ExplicitBucket | None = None
 ) -> S3Bucket:
-    """A block for a bucket known by its name, with AWS settings from `variables` (`AWS_…`)."""
+    """An `S3Bucket` block for a bucket's name, with the AWS settings of `variables` (`AWS_…`)."""
     explicit = explicit or ExplicitBucket()
     secret_key = variables.get("AWS_SECRET_ACCESS_KEY")
-    # in the AWS chain, keys in the environment go before a profile named there
+    # AWS's chain prefers keys in the environment to a profile named there
     profile_named_there = None if secret_key else variables.get("AWS_PROFILE")
     return open_bucket(
         name,
@@ -86,7 +86,7 @@ def bucket_by_name(
 
 
 def secrets_of(block: S3Bucket) -> tuple[str, ...]:
-    """The secrets that a block holds itself."""
+    """The secrets that a block itself holds."""
     credentials = block.credentials
     key = getattr(credentials, "aws_secret_access_key", None)
     token = getattr(credentials, "aws_session_token", None)
@@ -94,11 +94,11 @@ def secrets_of(block: S3Bucket) -> tuple[str, ...]:
 
 
 def static_secrets(client: Any) -> tuple[str, ...]:
-    """The secrets of a client whose credentials stay as they are, e.g. a profile's keys."""
+    """The secrets of a client with static credentials, e.g. the keys of a profile."""
     from botocore.credentials import Credentials
 
     credentials = client._request_signer._credentials
-    # those of roles are asked for when they are looked at
+    # reading those of a role would request them
     if type(credentials) is not Credentials:
         return ()
     return tuple(filter(None, (credentials.secret_key, credentials.token)))

@@ -1,4 +1,4 @@
-"""Objects named by their data's date: which of them a bucket has."""
+"""Objects named by the date of their window: which of them a bucket has."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from flows.object_store.objects import COLLECTED_AT, WINDOW_END, WINDOW_START, S
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-# an hour's, day's, month's or year's; what runs stamp has a time behind the date
+# of an hour, day, month or year; the stamp of a run has a time after the date
 _STAMP = r"([0-9]{4}|[0-9]{6}|[0-9]{8}|[0-9]{10}X?)"
 _DATED_NAME = re.compile(rf"(.*_){_STAMP}(\.[a-z.]+)")
 
 
 def named_by_its_run(storable: StorableObject, now: datetime) -> StorableObject:
-    """An object that was collected amid its dates and is stored after them, named by when it was collected.
+    """The object of a window, renamed by its time of collection if it was collected before the window's end.
 
-    Under its date it would count as whole, since a listing tells no more than when it was stored.
+    For objects that are uploaded from the spool after that end: under the window's date it would count as
+    complete, since a listing shows only when it was stored.
     """
     held = held_dates(storable.metadata)
     name = _DATED_NAME.fullmatch(storable.key)
@@ -35,7 +36,7 @@ def named_by_its_run(storable: StorableObject, now: datetime) -> StorableObject:
 
 @dataclass(frozen=True)
 class DatedObject:
-    """The objects of one date.
+    """The objects of one window.
 
     Attributes:
         key: The whole key of one of them.
@@ -48,12 +49,12 @@ class DatedObject:
 
 @dataclass(frozen=True)
 class HeldDates:
-    """The dates that one object holds, by its metadata; all in UTC.
+    """The window that an object holds, by its metadata; all times in UTC.
 
     Attributes:
-        start: The first moment that was asked for.
-        end: The first moment after it.
-        collected_at: When.
+        start: The start of the window.
+        end: The end of the window, exclusive.
+        collected_at: When the data was collected.
     """
 
     start: datetime
@@ -62,7 +63,7 @@ class HeldDates:
 
 
 def held_dates(metadata: Mapping[str, str]) -> HeldDates | None:
-    """The dates that an object's user metadata tells; None where it tells none."""
+    """The window in an object's user metadata; None where there is none."""
     try:
         moments = [
             datetime.fromisoformat(metadata[name]).astimezone(UTC)
@@ -76,16 +77,16 @@ def held_dates(metadata: Mapping[str, str]) -> HeldDates | None:
 def dated_objects(
     client: S3Client, bucket: str, prefix: str, stamps: tuple[str, str], outputs: Iterable[str]
 ) -> dict[str, DatedObject]:
-    """The objects of each date that has all outputs, in the order of dates.
+    """The objects of each window that has all outputs, by the window's stamp, in the order of time.
 
-    Only the dates asked for are listed, however much else the bucket holds.
+    Only keys from the first to the last stamp are listed, however much else the bucket holds.
 
     Args:
-        client: Asks the bucket.
-        bucket: Its name.
-        prefix: Of the API's objects, up to their dates.
-        stamps: The first and the last date, as names have them.
-        outputs: What must be there of a date for it to count: `csv`, `parquet`, `raw`.
+        client: The S3 client.
+        bucket: The bucket's name.
+        prefix: The part of the API's keys before the date.
+        stamps: The stamps of the first and the last window, as in the keys.
+        outputs: The outputs that a window must have to count: `csv`, `parquet`, `raw`.
     """
     own_name = re.compile(re.escape(prefix) + _STAMP + r"\.([a-z]+)(?:\.[a-z]+)?")
     first, last = stamps

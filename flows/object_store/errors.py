@@ -1,4 +1,4 @@
-"""What went wrong between us and a bucket, for the reader, and whether to try again."""
+"""Errors of boto3 in words for the reader, and whether a retry may help."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _RETRYABLE_CODES = {
     "XAmzContentSHA256Mismatch",
     "IncompleteBody",
 }
-# what stands between a profile and its keys
+# operations by which a profile gets its keys
 _CREDENTIAL_OPERATIONS = {"AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"}
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
@@ -60,18 +60,18 @@ class StorageError(Exception):
 
 
 def storage_error(error: Exception, what: str, secrets: Iterable[str] = ()) -> StorageError:
-    """The error that a boto3 exception means.
+    """The StorageError for an exception of boto3 or botocore.
 
     Args:
-        error: From boto3 or botocore.
+        error: The exception.
         what: What was being done, e.g. `storing s3://bucket/key`.
-        secrets: What the message must not hold, should the server repeat it.
+        secrets: Redacted in the message, since a server may repeat them.
     """
-    told = _told(error, what)
-    return StorageError(redacted(str(told), secrets), code=told.code, retryable=told.retryable)
+    explained = _explained(error, what)
+    return StorageError(redacted(str(explained), secrets), code=explained.code, retryable=explained.retryable)
 
 
-def _told(error: Exception, what: str) -> StorageError:
+def _explained(error: Exception, what: str) -> StorageError:
     from botocore.exceptions import ClientError
 
     if isinstance(error, ClientError):
@@ -100,7 +100,7 @@ def _client_side_error(error: Exception, what: str) -> StorageError:
     elif isinstance(error, exceptions.ProfileNotFound):
         cause, retryable = f"{error}", False
     elif isinstance(error, ValueError) and not isinstance(error, exceptions.BotoCoreError):
-        # its own words may hold a password, since they repeat the URL
+        # its message repeats the URL, which may hold a password
         cause, retryable = "the endpoint's URL is not one: give it as http(s)://host:port", False
     elif isinstance(error, exceptions.SSLError):
         cause, retryable = f"the endpoint's certificate is not trusted: {_without_query(str(error))}", False
@@ -116,7 +116,7 @@ def _one_line(text: str) -> str:
 
 
 def _without_query(text: str) -> str:
-    """Signed URLs carry credentials in their query."""
+    """Remove the queries of URLs, which hold credentials where they are signed."""
 
     def shortened(match: re.Match[str]) -> str:
         parts = urlsplit(match.group())

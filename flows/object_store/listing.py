@@ -1,4 +1,4 @@
-"""Finding the newest object of an API without listing all that it ever stored."""
+"""Finding the newest object of an API without listing all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-# most have stored something in these days; who has not is looked for year by year
+# most APIs have stored something in these days; the others are searched year by year
 _LOOK_BACK = (timedelta(days=2), timedelta(days=40))
 _EARLIEST_YEAR = 1900
 
@@ -28,19 +28,18 @@ class ListedObject:
 def newest_object(
     client: S3Client, bucket: str, prefix: str, now: datetime, extension: str | None = None
 ) -> ListedObject | None:
-    """The object whose name has the latest date.
+    """The object with the latest date in its key; None where there is none.
 
-    However much the bucket holds, a few pages are listed, and one more for each year gone by
-    without an object.
+    However many objects there are, it lists a few pages, and one more for each past year without one.
 
     Args:
-        client: Asks the bucket.
-        bucket: Its name.
-        prefix: Of the API's objects, up to their dates.
-        now: To look back from.
-        extension: Of its name, e.g. `csv`; any where it is not given.
+        client: The S3 client.
+        bucket: The bucket's name.
+        prefix: The part of the API's keys before the date.
+        now: The time from which it searches back.
+        extension: The extension of the key, e.g. `csv`; None for any.
     """
-    # another API of the same folder may have a prefix that begins like this one
+    # the prefix of another API in the same folder may begin with this one
     own_name = re.compile(
         re.escape(prefix)
         + r"([0-9]{4,}(?:_[0-9]{6}(?![0-9]))?)(?:_[0-9]+)*\."
@@ -62,8 +61,8 @@ def newest_object(
 
 
 def _looks(client: S3Client, bucket: str, prefix: str, now: datetime) -> Iterator[tuple[str, str]]:
-    """How dates begin, and which they come after, from the latest on."""
-    # a day that has begun elsewhere may be of the next year
+    """The beginnings of dates to list, each with the date after which it starts, from the latest back."""
+    # in other time zones the next year may have begun
     latest_year = (now.astimezone(UTC) + timedelta(days=1)).year
     earliest = ""
     for back in _LOOK_BACK:
@@ -74,19 +73,19 @@ def _looks(client: S3Client, bucket: str, prefix: str, now: datetime) -> Iterato
             first = next(listed_objects(client, bucket, prefix, prefix), None)
             if first is None:
                 return
-            # in the order of keys, none has a date before that
+            # keys are listed in order, so that no date is before this one
             earliest = first.key[len(prefix) :][:4]
     for year in range(latest_year, _EARLIEST_YEAR - 1, -1):
         if f"{year}" < earliest:
             return
         if next(listed_objects(client, bucket, f"{prefix}{year}", ""), None):
-            # what is dated by its year alone comes before its months
+            # an object of a whole year is older than those of its months
             yield from ((f"{year}{month:02}", "") for month in range(12, 0, -1))
             yield f"{year}", ""
 
 
 def listed_objects(client: S3Client, bucket: str, prefix: str, start_after: str) -> Iterator[ListedObject]:
-    """The objects of a prefix whose keys come after a key, in the order of keys."""
+    """The objects of a prefix whose keys sort after `start_after`, in the order of their keys."""
     pages = client.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=prefix, StartAfter=start_after
     )

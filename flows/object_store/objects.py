@@ -1,4 +1,4 @@
-"""What an object is called, what it holds, and what is written beside it."""
+"""The key, the bytes and the metadata of an object."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 CSV_CONTENT_TYPE = "text/csv; charset=utf-8"
 WINDOW_START, WINDOW_END = "window-start", "window-end"
-"""User metadata of objects that are named by their data's date."""
+"""User metadata of objects that are named by the date of their window."""
 
 COLLECTED_AT = "collected-at"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# S3 takes 2 KB of user metadata in all; the free texts are the only ones that can grow
+# S3 takes 2 KB of user metadata in all, of which only the texts have no bound of their own
 _MAX_TEXT = 700
 _MAX_KEY_PART_BYTES = 255
 
@@ -44,7 +44,7 @@ class StorableObject:
 
     @property
     def is_dated(self) -> bool:
-        """Whether it is named by its data's date, and takes the place of what was stored of that date."""
+        """Whether it is named by the date of its window, and replaces an earlier object of that window."""
         return WINDOW_END in self.metadata
 
 
@@ -56,8 +56,8 @@ class StoredObject:
         key: Its whole key, the block's bucket folder included.
         uri: `s3://bucket/key`.
         size: Bytes.
-        already_there: The same content stood under this key before.
-        is_late: What stands under this key was collected later, and stays.
+        already_there: The object was there before.
+        is_late: The bucket has an object of the same window that was collected later, which stays.
     """
 
     key: str
@@ -68,9 +68,9 @@ class StoredObject:
 
 
 def csv_bytes(frame: pl.DataFrame) -> bytes:
-    r"""The frame as CSV: UTF-8, a header always, RFC 4180 quoting, `\n`; null is an empty cell.
+    r"""The frame as CSV: UTF-8, with a header, RFC 4180 quoting and `\n`; null is an empty cell.
 
-    An empty text is a pair of quotes, so that polars reads the same rows back.
+    An empty text is written as `""`, so that polars reads back the same rows.
     """
     buffer = io.BytesIO()
     frame.write_csv(buffer, quote_style="necessary", line_terminator="\n")
@@ -90,11 +90,11 @@ def run_stamp(started_at: datetime) -> str:
 
 
 def object_key(output_folder: str, csv_prefix: str, stamp: str, extension: str = "csv") -> str:
-    """The key of an object, relative to the block's bucket folder; nothing else makes keys.
+    """The key of an object, relative to the block's bucket folder.
 
     Raises:
-        ValueError: For a key that could leave the bucket folder or that S3 servers refuse. The
-            configuration is checked before, so this is the last line of defence.
+        ValueError: The key could leave the bucket folder, or S3 servers refuse it; checking the
+            configuration finds such keys before.
     """
     key = f"{output_folder}/{csv_prefix}_{stamp}.{extension}"
     if _CONTROL_CHARACTERS.search(key):
@@ -125,11 +125,11 @@ def object_metadata(
     pipeline_version: str,
     window: tuple[datetime, datetime] | None = None,
 ) -> dict[str, str]:
-    """User metadata of an object.
+    """The user metadata of an object.
 
     S3 takes ASCII only: other characters, and `%`, are percent-encoded as in URLs, which
-    `urllib.parse.unquote` turns back. Long texts are cut, ending in `...`. Where dates were asked for,
-    `window` is their first moment and the first after them.
+    `urllib.parse.unquote` decodes. Long texts are cut, ending in `...`. `window` is the start and the
+    exclusive end of the window that was asked for.
     """
     dates = dict(
         zip((WINDOW_START, WINDOW_END), (moment.isoformat() for moment in window or ()), strict=False)
@@ -148,12 +148,12 @@ def object_metadata(
 
 
 def _ascii(text: str, safe: str = "") -> str:
-    # a URL holds its own percent-encoding, which must not be encoded again
+    # the percent-encoding of a URL must not be encoded again
     encoded = quote(text.strip(), safe=" !\"#$&'()*+,-./:;<=>?@[]^_`{|}~" + safe)
     if len(encoded) <= _MAX_TEXT:
         return encoded
     cut = re.sub(r"%[0-9A-F]?$", "", encoded[: _MAX_TEXT - 3])
-    # nor amid a character
+    # the last character must not be cut in the middle of its bytes
     escapes = re.search(r"(?:%[0-9A-F]{2})*$", cut)
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     decoder.decode(unquote_to_bytes(escapes[0] if escapes else ""))

@@ -1,4 +1,4 @@
-"""What could not be uploaded, kept on this machine's disk until it can be."""
+"""The spool: a folder through which every object goes on its way to the bucket."""
 
 from __future__ import annotations
 
@@ -7,63 +7,69 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.object_store.dated_objects import named_by_its_run
 from flows.object_store.errors import StorageError
-from flows.object_store.objects import StorableObject
+from flows.object_store.objects import StorableObject, StoredObject
 from flows.object_store.spool_files import (
     ENTRY_SUFFIX,
+    SpooledObject,
     SpoolEntry,
+    claim,
     entry_file,
+    is_being_uploaded,
     read_entry,
-    remove,
     remove_left_behind,
     short_name,
     unreadable_entries,
-    write_whole,
-    written_entry,
+    write_object,
 )
 from flows.object_store.spool_reports import DrainReport, KeptObjects, SpoolError, SpoolState
 from flows.object_store.store import ObjectStore
 
 
 class Spool:
-    """A folder of objects to be uploaded later, for several threads and processes at once.
+    """A folder of objects to be uploaded, for several threads and processes at once.
 
-    An object is two files: its bytes under a name of their own, and beside them a
-    `….spooled.json` with bucket, key and metadata. That is written last and by renaming, so an entry
-    that can be read has all its bytes.
+    Every object is written here first, then uploaded, then removed here (a transactional outbox), so that
+    whatever ends a process, the next run or `drain` uploads what it had tabulated. An object is two
+    files: its bytes, and a `….spooled.json` with bucket, key and metadata, which is renamed into place
+    last and stays locked while its process is running.
 
     Args:
-        folder: Where they are; made with the first object.
-        max_bytes: What all its files may take.
+        folder: The folder; made with the first object.
+        max_bytes: The most that all its files may take.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.folder = folder.absolute()
         self._max_bytes = max_bytes
+        self._being_written = 0
         self._lock = threading.Lock()
 
-    def keep(self, storable: StorableObject, bucket: str, bucket_folder: str = "") -> Path:
-        """Keep an object, whole and on disk, once however often it is given.
+    def keep(self, storable: StorableObject, bucket: str, bucket_folder: str = "") -> SpooledObject:
+        """Write an object to disk and lock it; the same object is there once, however often it is kept.
+
+        Where another process uploads the same object, the two share its files: whichever stores it
+        first removes them.
 
         Args:
             storable: The object.
-            bucket: Where it is to go.
-            bucket_folder: Of the block it is for, to which its key is relative.
-
-        Returns:
-            The file with its bytes.
+            bucket: The bucket to upload it to.
+            bucket_folder: The block's bucket folder, to which its key is relative.
 
         Raises:
-            SpoolError: Where it would take the spool over its bound, or cannot be written.
+            SpoolError: The spool would exceed its bound, or cannot be written.
         """
-        body_file, digest = self._body_file(storable, bucket, bucket_folder)
+        digest = storable.metadata.get("sha256") or hashlib.sha256(storable.body).hexdigest()
+        place = "\0".join((bucket, bucket_folder, storable.key, digest))
+        identity = hashlib.sha256(place.encode()).hexdigest()[:16]
         entry = SpoolEntry(
-            body_file,
+            self.folder / f"{identity}-{short_name(storable.key)}",
             bucket,
             storable.key,
             storable.content_type,
@@ -72,160 +78,159 @@ class Spool:
             datetime.now(UTC).isoformat(timespec="seconds"),
             bucket_folder,
         )
-        # one at a time, so that the bound holds
-        with self._lock:
-            if read_entry(entry_file(body_file)) is None or not _holds(body_file, storable.body):
-                self._check_room(len(storable.body))
-                self._write(entry, storable.body)
-        return body_file
+        try:
+            with self._room_for(entry.body_file, len(storable.body)):
+                return write_object(entry, storable.body)
+        except OSError as error:
+            raise SpoolError(f"the spool {self.folder} cannot be written: {error.strerror}") from None
 
     def keep_all(
         self, storables: Sequence[StorableObject], bucket: str, bucket_folder: str = ""
     ) -> KeptObjects:
-        """Keep as many of these objects as the spool takes; never raises for those it does not."""
-        files: list[Path] = []
+        """Keep as many of these objects as the spool takes; the result says which it refused."""
+        kept: list[SpooledObject] = []
         refusal: str | None = None
         for storable in storables:
             try:
-                files.append(self.keep(storable, bucket, bucket_folder))
+                kept.append(self.keep(storable, bucket, bucket_folder))
             except SpoolError as error:
                 refusal = str(error)
         if refusal is None:
-            told = f"kept in {files[0]}; the next run or `energy-pipeline drain` uploads it"
-        elif files:
-            told = (
-                f"{len(files)} of {len(storables)} objects are kept, the first in {files[0]}; the next run "
-                f"or `energy-pipeline drain` uploads them; the others are lost: {refusal}"
+            message = f"kept in {kept[0].body_file}; the next run or `energy-pipeline drain` uploads it"
+        elif kept:
+            message = (
+                f"{len(kept)} of {len(storables)} objects are kept, the first in {kept[0].body_file}; the "
+                f"next run or `energy-pipeline drain` uploads them; the others are lost: {refusal}"
             )
         else:
-            told = f"the data is lost: {refusal}"
-        return KeptObjects(tuple(files), told, refusal)
-
-    def discard(self, storable: StorableObject, bucket: str, bucket_folder: str = "") -> None:
-        """Remove an object that is stored after all; does nothing where it is not kept, or cannot go."""
-        body_file, _ = self._body_file(storable, bucket, bucket_folder)
-        # not between the two files of one that is being kept; one that stays is found there when drained
-        with self._lock, contextlib.suppress(OSError):
-            remove(body_file)
+            message = f"the data is lost: {refusal}"
+        return KeptObjects(tuple(kept), message, refusal)
 
     def entries(self) -> tuple[SpoolEntry, ...]:
-        """The objects that wait, the oldest first; files that are no entries are left alone."""
+        """The objects in the spool, the oldest first; files that are no entries are ignored."""
         found = filter(None, map(read_entry, self.folder.glob(f"*{ENTRY_SUFFIX}")))
         return tuple(sorted(found, key=lambda entry: (entry.spooled_at, entry.key)))
 
     def refusal(self) -> str | None:
-        """Why nothing could be kept here, as far as that can be told; None where it could."""
+        """Why the folder cannot be written, as far as that shows beforehand; None where it can."""
         try:
             nearest = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
             if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
                 return None
         except OSError:
-            # nor can it be looked at
+            # it cannot be read either
             pass
         return f"the spool {self.folder} cannot be written (ENERGY_PIPELINE_SPOOL_DIR)"
 
     def state(self) -> SpoolState:
-        """How much waits."""
-        entries = self.entries()
-        oldest = entries[0].spooled_at if entries else None
+        """What waits to be uploaded, without what a running process is uploading."""
+        waiting = [entry for entry in self.entries() if not is_being_uploaded(entry.body_file)]
         return SpoolState(
-            objects=len(entries),
+            objects=len(waiting),
             bytes=self._size(),
-            oldest=oldest,
+            oldest=waiting[0].spooled_at if waiting else None,
             unreadable=len(unreadable_entries(self.folder)),
         )
 
     def drain(self, store: ObjectStore) -> DrainReport:
-        """Upload what waits for the store's bucket, and remove each object once it is there.
+        """Upload what waits for the store's bucket, and remove each object once it is stored.
 
-        What another process has drained meanwhile is there already, and is not stored again. A fault
-        that the next object would meet as well ends the draining.
+        Objects that another process is uploading are left to it. An object that a killed process had
+        uploaded but not removed is found in the bucket and not stored again. An error that the next
+        object would meet as well ends the draining.
         """
         remove_left_behind(self.folder, time.time())
         stored: list[str] = []
         superseded: list[str] = []
-        problems = [
-            f"{file} is not as it was written: it is left for you to look at, or to remove"
-            for file in unreadable_entries(self.folder)
-        ]
+        problems = [_damaged(file) for file in unreadable_entries(self.folder)]
         entries = self.entries()
         for number, entry in enumerate(entries, 1):
             try:
-                waiting = _storable_in(store.bucket, entry)
-                place = store if entry.bucket_folder is None else store.in_folder(entry.bucket_folder)
-                there = place.store(named_by_its_run(waiting, datetime.now(UTC)))
+                uploaded = _upload(entry, store)
             except SpoolError as error:
-                # what is no longer there another process has drained
-                if entry_file(entry.body_file).exists():
-                    problems.append(str(error))
-                continue
+                problems.append(str(error))
             except StorageError as error:
                 problems.append(f"{error}; kept in {entry.body_file}")
                 if error.retryable and number < len(entries):
                     problems.append(f"{len(entries) - number} further objects were not tried")
                     break
-                continue
-            (superseded if there.is_late else stored).append(there.uri)
-            remove(entry.body_file)
+            else:
+                if uploaded:
+                    (superseded if uploaded.is_late else stored).append(uploaded.uri)
         return DrainReport(tuple(stored), tuple(superseded), tuple(problems))
 
-    def _body_file(self, storable: StorableObject, bucket: str, bucket_folder: str) -> tuple[Path, str]:
-        digest = hashlib.sha256(storable.body).hexdigest()
-        place = "\0".join((bucket, bucket_folder, storable.key, digest))
-        identity = hashlib.sha256(place.encode()).hexdigest()[:16]
-        return self.folder / f"{identity}-{short_name(storable.key)}", digest
+    @contextmanager
+    def _room_for(self, file: Path, size: int) -> Iterator[None]:
+        """Reserve room for a file while it is written.
 
-    def _check_room(self, more_bytes: int) -> None:
-        size = self._size()
-        if size + more_bytes > self._max_bytes:
-            raise SpoolError(
-                f"the spool {self.folder} holds {size / 1e6:.1f} MB and may hold {self._max_bytes / 1e6:g} "
-                "(ENERGY_PIPELINE_MAX_SPOOL_MB)"
-            )
-
-    def _size(self) -> int:
-        sizes = 0
-        for file in filter(Path.is_file, self.folder.glob("*")):
-            try:
-                sizes += file.stat().st_size
-            except FileNotFoundError:
-                # drained meanwhile
-                continue
-        return sizes
-
-    def _write(self, entry: SpoolEntry, body: bytes) -> None:
+        Raises:
+            SpoolError: There is not enough.
+        """
+        with self._lock:
+            held = self._size(without=file) + self._being_written
+            if held + size > self._max_bytes:
+                raise SpoolError(
+                    f"the spool {self.folder} holds {held / 1e6:.1f} MB and may hold "
+                    f"{self._max_bytes / 1e6:g} (ENERGY_PIPELINE_MAX_SPOOL_MB)"
+                )
+            self._being_written += size
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(entry.body_file, body)
-            try:
-                write_whole(entry_file(entry.body_file), written_entry(entry))
-            except BaseException:
-                entry.body_file.unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise SpoolError(f"the spool {self.folder} cannot be written: {error.strerror}") from None
+            yield
+        finally:
+            with self._lock:
+                self._being_written -= size
+
+    def _size(self, without: Path | None = None) -> int:
+        try:
+            files = list(os.scandir(self.folder))
+        except OSError:
+            # it is made with the first object
+            return 0
+        size = 0
+        for file in files:
+            # another process may remove it meanwhile
+            with contextlib.suppress(FileNotFoundError):
+                if file.is_file() and file.name != (without and without.name):
+                    size += file.stat().st_size
+        return size
 
 
-def _holds(file: Path, content: bytes) -> bool:
-    try:
-        return file.read_bytes() == content
-    except OSError:
-        return False
-
-
-def _storable_in(bucket: str, entry: SpoolEntry) -> StorableObject:
-    if entry.bucket != bucket:
+def _upload(entry: SpoolEntry, store: ObjectStore) -> StoredObject | None:
+    """Store one object of the spool and remove it there; None where another process does."""
+    if entry.bucket != store.bucket:
         raise SpoolError(
-            f"{entry.body_file} waits for s3://{entry.bucket}, and this is s3://{bucket}: "
+            f"{entry.body_file} waits for s3://{entry.bucket}, and this is s3://{store.bucket}: "
             f"`energy-pipeline drain --bucket {entry.bucket}` uploads it; to give it up, remove that file "
             "and the one beside it"
         )
+    try:
+        claimed = claim(entry.body_file)
+    except OSError as error:
+        raise SpoolError(f"{entry_file(entry.body_file)} cannot be opened: {error.strerror}") from None
+    if claimed is None:
+        return None
+    try:
+        waiting = _read(entry)
+        place = store if entry.bucket_folder is None else store.in_folder(entry.bucket_folder)
+        named = named_by_its_run(waiting, datetime.now(UTC))
+        # one that was uploaded before it got another name is not to be stored under both
+        uploaded_before = place.find(waiting) if named.key != waiting.key else None
+        stored = uploaded_before or place.store(named)
+        claimed.discard()
+    finally:
+        claimed.release()
+    return stored
+
+
+def _read(entry: SpoolEntry) -> StorableObject:
     try:
         body = entry.body_file.read_bytes()
     except OSError as error:
         raise SpoolError(f"{entry.body_file} cannot be read: {error.strerror}") from None
     if hashlib.sha256(body).hexdigest() != entry.sha256:
-        raise SpoolError(
-            f"{entry.body_file} is not as it was written: it is left for you to look at, or to remove"
-        )
+        raise SpoolError(_damaged(entry.body_file))
     return StorableObject(entry.key, body, entry.content_type, entry.metadata)
+
+
+def _damaged(file: Path) -> str:
+    return f"{file} is not as it was written: it is left for you to look at, or to remove"

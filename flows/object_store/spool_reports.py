@@ -1,20 +1,25 @@
-"""What the spool says of what it holds and of what became of it."""
+"""Reports of the spool: its state, the objects it has kept, and the outcome of draining it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+from flows.object_store.spool_files import SpooledObject
+
 
 class SpoolError(Exception):
-    """Data could not be kept in the spool; the message says why, in one line."""
+    """An object could not be written to the spool or read from it; the message says why, in one line."""
 
 
 class SpoolState(TypedDict):
-    """What waits in the spool: objects, the bytes of all its files, and when the oldest came (UTC).
+    """The state of the spool.
 
-    `unreadable` are entries that are not as they were written.
+    `objects` wait to be uploaded, those that a running process is uploading not counted; `oldest` is
+    when the first of them was written (ISO 8601, UTC); `bytes` is the size of all files in the folder;
+    `unreadable` counts damaged entries.
     """
 
     objects: int
@@ -25,12 +30,13 @@ class SpoolState(TypedDict):
 
 @dataclass(frozen=True)
 class DrainReport:
-    """What became of the spool's objects.
+    """The outcome of draining the spool.
 
     Attributes:
-        stored_uris: Those that are in the bucket now, and no longer in the spool.
-        superseded_uris: Those in whose place the bucket has what was collected later; they are gone.
-        problems: Why the others are still there, a line each.
+        stored_uris: Objects that are in the bucket now and no longer in the spool.
+        superseded_uris: Objects that were removed without an upload, since the bucket holds a later
+            collection of the same window.
+        problems: Why the others are still in the spool, a line each.
     """
 
     stored_uris: tuple[str, ...]
@@ -40,14 +46,29 @@ class DrainReport:
 
 @dataclass(frozen=True)
 class KeptObjects:
-    """What the spool has taken of the objects of one API.
+    """The objects of one API in the spool.
 
     Attributes:
-        files: The bytes of those that it keeps.
-        told: Where they are, or why they are not, for the reader.
-        refusal: Why it does not keep all of them; None where it does.
+        objects: Those that the spool has taken.
+        message: Which file keeps the data, or why none does, should the upload fail.
+        refusal: Why the spool has not taken all of them; None where it has.
     """
 
-    files: tuple[Path, ...]
-    told: str
+    objects: Sequence[SpooledObject]
+    message: str
     refusal: str | None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files with the bytes of the objects."""
+        return tuple(each.body_file for each in self.objects)
+
+    def discard(self) -> None:
+        """Remove the objects, which are stored."""
+        for each in self.objects:
+            each.discard()
+
+    def release(self) -> None:
+        """Leave the objects to the next run or drain."""
+        for each in self.objects:
+            each.release()

@@ -1,4 +1,4 @@
-"""Putting bytes under a key: in one request, or in parts where there are too many for one."""
+"""Uploading an object: in one request, or in parts where it is large."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _MIB = 2**20
-# one request takes 5 GiB at the most, and is sent again as a whole when it breaks
+# one request may hold 5 GiB, but is repeated as a whole when the connection breaks
 SINGLE_REQUEST_BYTES = 64 * _MIB
-# S3 takes 10,000 parts, each but the last of 5 MiB or more
+# S3 takes 10,000 parts, each but the last of at least 5 MiB
 PART_BYTES = 32 * _MIB
 
 
@@ -23,14 +23,14 @@ def is_uploaded_in_parts(storable: StorableObject) -> bool:
 
 
 def upload(client: S3Client, bucket: str, key: str, storable: StorableObject, *, only_if_new: bool) -> None:
-    """Put an object under a key; whatever fails, no part of it is to be seen there.
+    """Upload an object; where that fails, no part of it is visible under the key.
 
     Args:
-        client: Asks the bucket; it sends a checksum with each request, which the server verifies.
-        bucket: Its name.
-        key: Where to.
-        storable: What to put there.
-        only_if_new: Refuse where something stands under that key.
+        client: The S3 client, which sends a checksum with each request for the server to verify.
+        bucket: The bucket's name.
+        key: The whole key.
+        storable: The object.
+        only_if_new: Refuse where the key is taken.
     """
     described: dict[str, Any] = {
         "ContentType": storable.content_type,
@@ -47,7 +47,7 @@ def upload(client: S3Client, bucket: str, key: str, storable: StorableObject, *,
 def _upload_in_parts(
     client: S3Client, place: Any, body: bytes, described: dict[str, Any], condition: Any
 ) -> None:
-    # boto3's own way of uploading in parts takes no condition
+    # boto3's own multipart upload takes no condition
     started = client.create_multipart_upload(**place, **described, ChecksumAlgorithm="CRC32")
     upload_of = {**place, "UploadId": started["UploadId"]}
     try:
@@ -57,7 +57,7 @@ def _upload_in_parts(
         ]
         client.complete_multipart_upload(**upload_of, MultipartUpload={"Parts": parts}, **condition)
     except BaseException:
-        # parts without an end are paid for and never seen
+        # parts of an unfinished upload are charged and not visible
         with contextlib.suppress(Exception):
             client.abort_multipart_upload(**upload_of)
         raise
@@ -65,6 +65,6 @@ def _upload_in_parts(
 
 def _part(client: S3Client, upload_of: Any, number: int, content: bytes) -> Any:
     sent = client.upload_part(**upload_of, PartNumber=number, Body=content, ChecksumAlgorithm="CRC32")
-    # a server that does not know checksums gives none
+    # servers without checksums return none
     checksum = {"ChecksumCRC32": sent["ChecksumCRC32"]} if "ChecksumCRC32" in sent else {}
     return {"PartNumber": number, "ETag": sent["ETag"], **checksum}

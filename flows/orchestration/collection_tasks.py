@@ -10,7 +10,7 @@ from prefect.states import Failed
 from prefect.tasks import Task
 
 from flows.http_collector import CollectionError
-from flows.orchestration.run_context import RunIsOverError, RunParameters, shared_by
+from flows.orchestration.run_context import RunEndedError, RunParameters, run_context
 from flows.request_plan import PlannedCollection, WindowBatch
 from flows.run_report import ApiOutcome
 from flows.run_report.backfill_results import WindowOutcome
@@ -20,7 +20,7 @@ _NOT_ASKED_FOR = "not asked for: the run was ended"
 
 
 def _raised_for_retry(_task: Task[..., object], _task_run: TaskRun, state: State[object]) -> bool:
-    # a failed state that the task returns is final; only what it raises is worth another try
+    # a failed state that the task returns is final; an exception that it raises is retried
     return isinstance(state.data, Exception)
 
 
@@ -32,7 +32,7 @@ def _may_retry() -> bool:
 @task(
     name="collect-and-store",
     task_run_name="{collection.api.name}",
-    # one more than is ever used: Prefect logs a traceback when the last one is spent
+    # one more than is used: Prefect logs a traceback when the last retry fails
     retries=TASK_RETRIES + 1,
     retry_delay_seconds=[2, 5],
     retry_jitter_factor=0.5,
@@ -43,20 +43,21 @@ def _may_retry() -> bool:
 def collect_and_store(
     collection: PlannedCollection, parameters: RunParameters
 ) -> ApiOutcome | State[ApiOutcome]:
-    """Collect one API and store it; a failure becomes a failed task run with its one-line reason.
+    """Collect one API and store it; a failure becomes a failed task run with a one-line reason.
 
-    The collector retries what a service may mend; this task's own retries are for failed
-    uploads and unexpected faults, and never send an API more than its `max_attempts` requests.
+    The HTTP collector retries requests. The task's own retries are for failed uploads, which are repeated
+    without asking the API again, and for unexpected errors; they never send an API more than its
+    `max_attempts` requests.
     """
     try:
-        run = shared_by(parameters).run
-    except RunIsOverError:
+        api_collector = run_context(parameters).api_collector
+    except RunEndedError:
         return Failed(message=_NOT_ASKED_FOR)
     try:
-        outcome = run.attempt(collection, may_retry=_may_retry())
+        outcome = api_collector.attempt(collection, may_retry=_may_retry())
     except CollectionError as error:
-        outcome = run.failed(collection, str(error))
-    # where a check failed, it is stored all the same
+        outcome = api_collector.failed(collection, str(error))
+    # an API whose check failed is stored all the same
     return Failed(message=outcome.error, data=outcome) if outcome.error else outcome
 
 
@@ -75,13 +76,13 @@ def collect_and_store_windows(
 ) -> list[WindowOutcome] | State[list[WindowOutcome]]:
     """Collect and store a batch of windows of one API; where some fail, the task run fails and says which.
 
-    A retry, which a failed upload or an unexpected fault leads to, goes on where the batch was.
+    A retry, after a failed upload or an unexpected error, goes on after the windows that are done.
     """
     try:
-        windows = shared_by(parameters).windows
-    except RunIsOverError:
+        window_collector = run_context(parameters).window_collector
+    except RunEndedError:
         return Failed(message=_NOT_ASKED_FOR)
-    outcomes = windows.attempt(batch, may_retry=_may_retry())
+    outcomes = window_collector.attempt(batch, may_retry=_may_retry())
     failed = [window for window in outcomes if window.outcome.error]
     if not failed:
         return outcomes

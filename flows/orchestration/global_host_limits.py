@@ -1,4 +1,4 @@
-"""Limits of a host that several processes keep together: Prefect's global concurrency limits."""
+"""Limits of a host that hold across processes: Prefect's global concurrency limits."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ logger = logging.getLogger(__name__)
 
 
 def shared_places(apis: Iterable[ApiConfig]) -> Callable[[str], AbstractContextManager[None]] | None:
-    """How to hold a place at a host, where Prefect has a concurrency limit of the host's name.
+    """Context managers that hold a slot of the global concurrency limit with a host's name.
 
-    A limit may be named after the host alone (`webservices.iso-ne.com`) or with its port. One with a
-    slot decay bounds requests per second, another one how many are under way. Which limits there
-    are is looked up once, since each costs a request to Prefect for each request to the API.
+    The limit may have the name of the host (`webservices.iso-ne.com`) or of the host with its port. With a
+    slot decay it bounds requests per second, without one concurrent requests. The limits are looked
+    up once, since a limit costs a request to Prefect for each request to the API.
 
     Returns:
-        What holds a place at a host (`name:port`), or None where there is no such limit.
+        A function from a host (`name:port`) to its context manager; None where no host has a limit.
     """
     limits = {host: _limits_of(host) for host in {host_of(api) for api in apis}}
     if not any(limits.values()):
@@ -58,7 +58,7 @@ def _limits_of(host: str) -> list[GlobalConcurrencyLimitResponse]:
             except ObjectNotFound:
                 continue
             except (httpx.HTTPError, PrefectException) as error:
-                logger.warning("Prefect was not asked for a limit of %s: %s", name, error)
+                logger.warning("Prefect could not be asked for a limit of %s: %s", name, error)
                 continue
             if limit.active:
                 found.append(limit)

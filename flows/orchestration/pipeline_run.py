@@ -1,4 +1,4 @@
-"""One run of the pipeline inside a flow run: prepare, map the task over the APIs, report."""
+"""The body of a flow run: open the resources, drain the spool, map the task, publish, return the state."""
 
 from __future__ import annotations
 
@@ -7,49 +7,41 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from prefect import unmapped
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
-from prefect.exceptions import PrefectException, TerminationSignal
-from prefect.futures import PrefectFuture, wait
-from prefect.tasks import Task
+from prefect.exceptions import PrefectException
+from prefect.futures import PrefectFuture
 
 from flows.api_config import ConfigError, Settings, explicit_bucket, libraries_log_warnings_only, logger_level
 from flows.collection.api_collector import ApiCollector
 from flows.object_store import run_stamp
 from flows.orchestration.artifacts import final_state, publish_artifacts
 from flows.orchestration.collection_tasks import collect_and_store
-from flows.orchestration.run_context import RunParameters, sharing
+from flows.orchestration.run_context import RunParameters, open_run_context
 from flows.orchestration.run_resources import RunResources, open_run_resources
-from flows.orchestration.task_runners import quoted, reaching_the_scheduler
-from flows.orchestration.task_waiting import CompletedTasks
-from flows.process.interrupts import end_in_time, postponing_interrupts
+from flows.orchestration.task_waiting import map_and_wait
 from flows.request_plan import PlannedCollection, plan_collections
 from flows.run_report import ApiOutcome, RunResults, run_results
 from flows.run_report.last_run import keep_results
 
 logger = logging.getLogger(__name__)
 
-_ENDING_SECONDS = 4
-# what is shown of a run's progress is this old at the most
-_LOOK_SECONDS = 0.5
-# a run may be ended between these and the next
-_SUBMITTED_AT_ONCE = 16
-
-Item = TypeVar("Item")
 Collect = Callable[[RunResources, RunParameters], list[ApiOutcome]]
 
 
 def run_pipeline(
     apis: Sequence[str] | None, config_file: str | None, s3_block: str | None
 ) -> State[RunResults]:
-    """Collect and store the chosen APIs, publish the report, and say how the flow run ends.
+    """Collect and store the current data of the chosen APIs; to be called inside a flow run.
 
-    To be called inside a flow run.
+    Args:
+        apis: Names or folders of the APIs; None for all that are enabled.
+        config_file: The configuration; None for that of the settings.
+        s3_block: The S3 block to store into; None for that of the settings.
     """
-    return run_reported(apis, config_file, s3_block, _collect_and_store_all)
+    return run_reported(apis, config_file, s3_block, _collect_current)
 
 
 @contextmanager
@@ -65,14 +57,19 @@ def _log_as_prefect_does() -> Iterator[None]:
 def run_reported(
     apis: Sequence[str] | None, config_file: str | None, s3_block: str | None, collect: Collect
 ) -> State[RunResults]:
-    """Prepare a run, let it be done, publish its report, and say how the flow run ends.
+    """Run a flow's body, and return the state in which the flow run ends.
+
+    1. Open the resources: configuration, secrets, bucket and spool.
+    2. Drain the spool of what earlier runs could not upload.
+    3. Collect: map a task over the APIs, or over batches of their windows.
+    4. Publish the results: for `status`, and as artifacts.
+    5. Return the final state.
 
     Args:
         apis: Names or folders of the APIs; None for all that are enabled.
-        config_file: The configuration, where it is not that of the settings.
-        s3_block: The block to store into, where it is not that of the settings.
-        collect: Does it, and gives an outcome for each API; raises ConfigError for what it is not asked
-            for rightly.
+        config_file: The configuration; None for that of the settings.
+        s3_block: The S3 block to store into; None for that of the settings.
+        collect: Step 3; returns an outcome for each API, and raises ConfigError for a wrong request.
     """
     begun = time.monotonic()
     flow_run = _flow_run()
@@ -89,11 +86,11 @@ def run_reported(
 
     try:
         settings = Settings()
-        prepared = open_run_resources(settings, apis, config_file, s3_block)
-        names = tuple(api.name for api in prepared.apis)
+        resources = open_run_resources(settings, apis, config_file, s3_block)
+        names = tuple(api.name for api in resources.apis)
         parameters = RunParameters(run_id, started_at, names, config_file, s3_block, explicit_bucket())
-        _drain_spool(prepared)
-        outcomes = collect(prepared, parameters)
+        _drain_spool(resources)
+        outcomes = collect(resources, parameters)
     except ConfigError as error:
         errors += error.problems
     except BaseException:
@@ -108,65 +105,33 @@ def run_reported(
     return final_state(results)
 
 
-def run_tasks(
-    task: Task[..., Any],
-    items: Sequence[Item],
-    parameters: RunParameters,
-    run: ApiCollector,
-    look: Callable[[Sequence[tuple[Item, PrefectFuture[Any]]]], object] = lambda _: None,
-) -> list[PrefectFuture[Any]]:
-    """Map a task over items and wait for all; where the run is ended from outside, keep what is collected.
-
-    Args:
-        task: It is handed an item and the parameters.
-        items: What to run it for.
-        parameters: Of the run.
-        run: What the tasks share.
-        look: Called now and then meanwhile, and at the end, with the items whose tasks have ended.
-
-    Returns:
-        The futures of the tasks, in the order of the items.
-    """
-    futures: list[PrefectFuture[Any]] = []
-    try:
-        for first in range(0, len(items), _SUBMITTED_AT_ONCE):
-            some = items[first : first + _SUBMITTED_AT_ONCE]
-            with reaching_the_scheduler(), postponing_interrupts():
-                futures += task.map(quoted(some), unmapped(quoted(parameters)))
-        item_of = {future.task_run_id: item for item, future in zip(items, futures, strict=True)}
-        endings = CompletedTasks(futures)
-        is_over = False
-        while not is_over:
-            is_over = endings.wait(_LOOK_SECONDS)
-            look([(item_of[future.task_run_id], future) for future in endings.ended])
-        # which takes over the final states
-        wait(futures)
-    except BaseException as cause:
-        if isinstance(cause, TerminationSignal):
-            end_in_time()
-        # ended from outside: what is collected may be stored if that is soon done, and is kept if not;
-        # a second Ctrl-C, which `uv run` passes on beside the terminal's own, must not prevent it
-        with postponing_interrupts():
-            run.end()
-            CompletedTasks(futures).wait(_ENDING_SECONDS)
-            run.end()
-        raise
-    return futures
+def missing_result(future: PrefectFuture[Any]) -> str:
+    """The reason of an outcome where a task returned none."""
+    return f"the task ended in state {future.state.name}: {future.state.message}"
 
 
-def _collect_and_store_all(prepared: RunResources, parameters: RunParameters) -> list[ApiOutcome]:
-    collections = plan_collections(prepared.apis, run_stamp(parameters.started_at), parameters.started_at)
-    with sharing(parameters, prepared) as shared:
-        futures = run_tasks(collect_and_store, collections, parameters, shared.run)
+def _collect_current(resources: RunResources, parameters: RunParameters) -> list[ApiOutcome]:
+    collections = plan_collections(resources.apis, run_stamp(parameters.started_at), parameters.started_at)
+    with open_run_context(parameters, resources) as context:
+        futures = map_and_wait(collect_and_store, collections, parameters, context.api_collector)
         return [
-            _outcome(shared.run, collection, future)
+            _outcome(context.api_collector, collection, future)
             for collection, future in zip(collections, futures, strict=True)
         ]
 
 
-def _drain_spool(prepared: RunResources) -> None:
-    """Upload what earlier runs had to keep; what cannot be uploaded still waits on."""
-    report = prepared.spool.drain(prepared.store)
+def _outcome(
+    api_collector: ApiCollector, collection: PlannedCollection, future: PrefectFuture[Any]
+) -> ApiOutcome:
+    result = future.state.result(raise_on_failure=False)
+    if isinstance(result, ApiOutcome):
+        return result
+    return api_collector.failed(collection, missing_result(future))
+
+
+def _drain_spool(resources: RunResources) -> None:
+    """Upload what earlier runs left in the spool; what cannot be uploaded stays there."""
+    report = resources.spool.drain(resources.store)
     for uri in report.stored_uris:
         logger.info("uploaded from the spool: %s", uri)
     for uri in report.superseded_uris:
@@ -175,16 +140,12 @@ def _drain_spool(prepared: RunResources) -> None:
         logger.warning("still in the spool: %s", problem)
 
 
-def _outcome(run: ApiCollector, collection: PlannedCollection, future: PrefectFuture[Any]) -> ApiOutcome:
-    result = future.state.result(raise_on_failure=False)
-    if isinstance(result, ApiOutcome):
-        return result
-    return run.failed(collection, ended_otherwise(future))
-
-
-def ended_otherwise(future: PrefectFuture[Any]) -> str:
-    """What to say of a task that gave no outcome."""
-    return f"the task ended in state {future.state.name}: {future.state.message}"
+def _publish(results: RunResults) -> None:
+    try:
+        publish_artifacts(results)
+    except PrefectException as error:
+        # the data is stored and the results are returned all the same
+        logger.warning("the run's artifacts were not published: %s", error)
 
 
 def _flow_run() -> FlowRun:
@@ -197,13 +158,5 @@ def _flow_run() -> FlowRun:
 def _started_at(flow_run: FlowRun) -> datetime:
     """When the flow run first started, the same for every retry of it."""
     started_at = flow_run.start_time or datetime.now(UTC)
-    # Prefect's own kind of datetime loses its zone in arithmetic
+    # Prefect's own datetime class loses its zone in arithmetic
     return datetime.fromtimestamp(started_at.timestamp(), UTC)
-
-
-def _publish(results: RunResults) -> None:
-    try:
-        publish_artifacts(results)
-    except PrefectException as error:
-        # the data is stored and the results are returned all the same
-        logger.warning("the run's artifacts were not published: %s", error)

@@ -1,11 +1,11 @@
-"""How the tasks of a run come by what they share, in the flow's process or in another one."""
+"""The collectors that the tasks of a run share, in the process of the flow and in those of a cluster."""
 
 from __future__ import annotations
 
 import atexit
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,15 +20,15 @@ from flows.run_report.progress import ProgressCount
 
 @dataclass(frozen=True)
 class RunParameters:
-    """What a task is handed of its run: enough to open its parts anew, and no secret.
+    """Serializable parameters from which a task in any process opens the run's context. They hold no secrets.
 
     Attributes:
-        run_id: Of the flow run.
-        started_at: When it first started.
-        apis: The names of its APIs.
-        config_file: The configuration, where it is not that of the settings.
-        s3_block: The block to store into, where it is not that of the settings.
-        bucket: The bucket that was named for the run, if one was.
+        run_id: The id of the flow run.
+        started_at: When the flow run first started.
+        apis: The names of the APIs to collect.
+        config_file: The configuration; None for that of the settings.
+        s3_block: The S3 block to store into; None for that of the settings.
+        bucket: The bucket that was given by name, if any.
     """
 
     run_id: str
@@ -40,68 +40,75 @@ class RunParameters:
 
 
 @dataclass(frozen=True)
-class SharedRun:
-    """What the tasks of a run share within one process."""
+class RunContext:
+    """The collectors that the tasks of a run share within one process."""
 
-    run: ApiCollector
-    windows: WindowCollector
-
-
-class RunIsOverError(Exception):
-    """A task was still to begin when its run was ended."""
+    api_collector: ApiCollector
+    window_collector: WindowCollector
 
 
-_open: dict[str, SharedRun] = {}
-_over: set[str] = set()
+class RunEndedError(Exception):
+    """A task started after its run had ended."""
+
+
+_contexts: dict[str, RunContext] = {}
+_ended_runs: set[str] = set()
 _lock = threading.Lock()
 _at_exit = ExitStack()
 atexit.register(_at_exit.close)
 
 
 @contextmanager
-def sharing(parameters: RunParameters, prepared: RunResources, planned: int = 0) -> Iterator[SharedRun]:
-    """In this process, tasks with this parameters share what was prepared.
+def open_run_context(
+    parameters: RunParameters, resources: RunResources, planned: int = 0
+) -> Iterator[RunContext]:
+    """Open the run's context for its tasks in this process, and close it when the flow is done.
 
     Args:
-        parameters: Theirs.
-        prepared: What the flow has opened.
-        planned: Hours, days, months or years to collect, of a backfill.
+        parameters: Those that the tasks receive.
+        resources: The configuration, secrets, bucket and spool.
+        planned: How many units a backfill collects.
     """
-    with _opened(parameters, prepared, planned) as shared:
+    with _new_context(parameters, resources, planned) as context:
         with _lock:
-            _open[parameters.run_id] = shared
-            _over.discard(parameters.run_id)
+            _contexts[parameters.run_id] = context
+            _ended_runs.discard(parameters.run_id)
         try:
-            yield shared
+            yield context
         finally:
             with _lock:
-                del _open[parameters.run_id]
-                _over.add(parameters.run_id)
+                del _contexts[parameters.run_id]
+                _ended_runs.add(parameters.run_id)
 
 
-def shared_by(parameters: RunParameters) -> SharedRun:
-    """What the tasks with this parameters share in this process; opened for the first, closed as it ends.
+def run_context(parameters: RunParameters) -> RunContext:
+    """The run's context in this process; in a process of a task runner's cluster, the first task opens it.
 
     Raises:
-        RunIsOverError: The flow has ended, in this process.
-        ConfigError: Where this process lacks what the flow's process has: the configuration file, the
+        RunEndedError: The flow has ended, in this process.
+        ConfigError: This process lacks what the flow's process has: the configuration file, the
             variables of the secrets, or the bucket.
     """
     with _lock:
-        if parameters.run_id in _over:
-            raise RunIsOverError
-        if parameters.run_id not in _open:
+        if parameters.run_id in _ended_runs:
+            raise RunEndedError
+        if parameters.run_id not in _contexts:
             with use_bucket(parameters.bucket):
-                prepared = open_run_resources(
+                resources = open_run_resources(
                     Settings(), parameters.apis, parameters.config_file, parameters.s3_block
                 )
-            _open[parameters.run_id] = _at_exit.enter_context(_opened(parameters, prepared, 0))
-        return _open[parameters.run_id]
+            _contexts[parameters.run_id] = _at_exit.enter_context(_new_context(parameters, resources, 0))
+        return _contexts[parameters.run_id]
 
 
 @contextmanager
-def _opened(parameters: RunParameters, prepared: RunResources, planned: int) -> Iterator[SharedRun]:
-    places = shared_places(prepared.apis)
-    with HttpCollector(prepared.apis, prepared.secrets, shared_slot=places) as collector:
-        run = ApiCollector(parameters.run_id, collector, prepared.store, prepared.spool)
-        yield SharedRun(run, WindowCollector(run, parameters.started_at, ProgressCount(planned)))
+def _new_context(parameters: RunParameters, resources: RunResources, planned: int) -> Iterator[RunContext]:
+    places = shared_places(resources.apis)
+    with (
+        HttpCollector(resources.apis, resources.secrets, shared_slot=places) as http_collector,
+        closing(
+            ApiCollector(parameters.run_id, http_collector, resources.store, resources.spool)
+        ) as api_collector,
+    ):
+        progress = ProgressCount(planned)
+        yield RunContext(api_collector, WindowCollector(api_collector, parameters.started_at, progress))

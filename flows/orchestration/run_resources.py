@@ -1,4 +1,4 @@
-"""What a run needs before its first request: configuration, secrets, bucket; or all that is wrong."""
+"""Opening the resources of a run before its first request: configuration, secrets, bucket and spool."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunResources:
-    """Everything that is known before the first request.
+    """The resources of a run.
 
     Attributes:
         config: The whole configuration.
         apis: The APIs to collect.
-        secrets: Their credentials.
-        store: Where their data goes.
-        spool: Where it is kept as long as it cannot go there.
+        secrets: The credentials of these APIs.
+        store: The bucket.
+        spool: The folder that keeps each object until it is stored.
     """
 
     config: PipelineConfig
@@ -53,10 +53,10 @@ class RunResources:
 def open_run_resources(
     settings: Settings, apis: Sequence[str] | None, config_file: str | None, s3_block: str | None
 ) -> RunResources:
-    """Read, choose, look up and open all that a run needs.
+    """Read the configuration, choose the APIs, resolve the secrets, and open the bucket and the spool.
 
     Raises:
-        ConfigError: With what is wrong; no request has been made.
+        ConfigError: With all that is wrong; no request has been sent.
     """
     choice = choose_apis(Path(config_file) if config_file else settings.config_file, apis)
     problems = list(choice.problems)
@@ -71,10 +71,7 @@ def open_run_resources(
         problems += error.problems
     if problems or store is None:
         raise ConfigError(problems)
-    spool = open_spool(settings)
-    if refusal := spool.refusal():
-        logger.warning("%s: what the bucket does not take would be lost", refusal)
-    return RunResources(choice.config, choice.apis, secrets, store, spool)
+    return RunResources(choice.config, choice.apis, secrets, store, open_spool(settings))
 
 
 def open_spool(settings: Settings) -> Spool:
@@ -83,10 +80,10 @@ def open_spool(settings: Settings) -> Spool:
 
 
 def open_store(settings: Settings, s3_block: str | None = None) -> ObjectStore:
-    """The store on the bucket named in the call, else on the stored block, else on the settings' bucket.
+    """Open the bucket: the one named in the call, else the stored block, else the one of the settings.
 
     Raises:
-        ConfigError: Where none of them is there, or no client can be made for it.
+        ConfigError: None of them exists, or no client can be made for it.
     """
     explicit = explicit_bucket()
     bucket_name = (explicit.name if explicit else None) or settings.s3_bucket
@@ -118,7 +115,7 @@ def load_credentials(document: str) -> Mapping[str, SecretStr]:
     """The secrets of a stored `ApiCredentials` block, by field name.
 
     Raises:
-        LookupError: Where there is no such block.
+        LookupError: There is no such block.
     """
     try:
         return cast("ApiCredentials", ApiCredentials.load(document, _sync=True)).get_client()  # type: ignore[call-arg]

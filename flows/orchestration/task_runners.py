@@ -1,4 +1,4 @@
-"""Threads by default; where a caller chose another task runner, what differs for its tasks."""
+"""Threads by default; and what differs for tasks where a caller chose another task runner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DEFAULT_WORKERS = 16
 
 
 def thread_pool() -> ThreadPoolTaskRunner[PrefectFuture[Any]]:
-    """The flows' own task runner, with `ENERGY_PIPELINE_MAX_WORKERS` threads.
+    """The flows' default task runner, with `ENERGY_PIPELINE_MAX_WORKERS` threads.
 
     Another one is chosen as for any flow: `energy_pipeline.with_options(task_runner=DaskTaskRunner())`.
     """
@@ -29,30 +29,30 @@ def thread_pool() -> ThreadPoolTaskRunner[PrefectFuture[Any]]:
     return ThreadPoolTaskRunner(max_workers=max_workers or _DEFAULT_WORKERS)
 
 
-def are_tasks_elsewhere() -> bool:
-    """Whether the tasks of the flow run this is called in run in other processes than the flow does."""
+def has_remote_tasks() -> bool:
+    """Whether the tasks of the current flow run run in other processes than the flow."""
     context = FlowRunContext.get()
     return context is not None and not isinstance(context.task_runner, ThreadPoolTaskRunner)
 
 
-def quoted(parameter: Any) -> Any:
-    """What tasks are handed, in which Prefect need not look for results of other tasks, field by field.
+def quoted_for_threads(parameter: Any) -> Any:
+    """A task parameter in which Prefect need not search every field for futures of other tasks.
 
-    Only for threads: Dask takes the quotation for a tuple of its own.
+    Only for threads: Dask takes Prefect's `quote` for a tuple of its own.
     """
-    return parameter if are_tasks_elsewhere() else quote(parameter)
+    return parameter if has_remote_tasks() else quote(parameter)
 
 
 @contextmanager
-def reaching_the_scheduler() -> Iterator[None]:
-    """Within this context, tasks are handed over; a scheduler that does not answer is told in one line.
+def reporting_scheduler_errors() -> Iterator[None]:
+    """Report a scheduler of a task runner that does not respond as a wrong setting, in one line.
 
     Raises:
-        ConfigError: Where it does not.
+        ConfigError: It does not respond.
     """
     try:
         yield
     except OSError as error:
-        if not are_tasks_elsewhere():
+        if not has_remote_tasks():
             raise
         raise ConfigError([Problem("task runner", "", f"its scheduler does not answer: {error}")]) from None

@@ -1,4 +1,4 @@
-"""Ending this process in time, whatever its threads still wait for."""
+"""Handling SIGINT and SIGTERM: end in time, lose none, and none in the middle of starting threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 EXIT_TERMINATED = 143
-# what was collected is kept by then, and whoever sends SIGTERM seldom waits longer than ten seconds
+# process managers send SIGKILL some ten seconds after SIGTERM
 _SECONDS = 8
 _RESEND_SECONDS = 0.05
 _SIGNALS: dict[type[BaseException], signal.Signals] = {
@@ -20,18 +20,17 @@ _SIGNALS: dict[type[BaseException], signal.Signals] = {
 
 
 def end_in_time() -> None:
-    """End this process in some seconds with the exit code of SIGTERM, unless it ends by itself.
+    """Exit after some seconds with the exit code of SIGTERM, unless the process has ended by then.
 
-    An upload that nobody answers holds its thread for minutes, and a thread holds its process.
+    A thread that waits minutes for the response to an upload would keep the process running.
     """
     _later(_SECONDS, os._exit, EXIT_TERMINATED)
 
 
 def resend_swallowed_interrupts() -> None:
-    """Send Ctrl-C or SIGTERM again, where its error was raised in code that can raise none.
+    """Send SIGINT or SIGTERM again where their exception was raised in a `__del__` or a C callback.
 
-    Python prints such an error with a traceback and goes on, as in the end of an object, or while a
-    model is made JSON.
+    Python cannot propagate an exception from there: it prints a traceback (`sys.unraisablehook`) and goes on.
     """
     show = sys.unraisablehook
 
@@ -40,40 +39,40 @@ def resend_swallowed_interrupts() -> None:
         if number is None:
             show(swallowed)
             return
-        # by then that code has been left
+        # the callback has returned by then
         _later(_RESEND_SECONDS, os.kill, os.getpid(), number)
 
     sys.unraisablehook = resend
 
 
 @contextmanager
-def postponing_interrupts() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM take effect only at the end of this context.
+def delaying_interrupts() -> Iterator[None]:
+    """Delay SIGINT and SIGTERM until the end of this context, which starts threads.
 
-    For starting threads: an error that a signal raises amid the start of one leaves a thread that
-    nobody waits for, and which speaks of Prefect's end when it ends itself.
+    An exception that a signal handler raises while a thread is being started leaves a thread that nobody
+    joins.
     """
     if threading.current_thread() is not threading.main_thread():
-        # signals are handled in the main thread alone
+        # only the main thread handles signals
         yield
         return
-    came: list[int] = []
+    received: list[int] = []
     try:
         with ExitStack() as restoring:
             for number in (signal.SIGINT, signal.SIGTERM):
                 handler = signal.getsignal(number)
-                # what is ignored, or ends the process at once, may go on doing so
+                # SIG_IGN and SIG_DFL raise no exception
                 if callable(handler):
                     restoring.callback(signal.signal, number, handler)
-                    signal.signal(number, lambda number, _frame: came.append(number))
+                    signal.signal(number, lambda number, _frame: received.append(number))
             yield
     finally:
-        for each in dict.fromkeys(came):
+        for each in dict.fromkeys(received):
             signal.raise_signal(each)
 
 
 def _later(seconds: float, call: Callable[..., object], *arguments: object) -> None:
-    """Call it after some seconds, unless this process ends before."""
+    """Call a function after some seconds, unless the process has ended by then."""
     timer = threading.Timer(seconds, call, arguments)
     timer.daemon = True
     timer.start()

@@ -1,4 +1,4 @@
-"""Runs of fifty slow APIs that are ended at random moments: what a rerun finds and leaves."""
+"""Runs of fifty slow APIs that are interrupted at random moments, each followed by a run that is not."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 
 
 def run_interruption(rounds: int) -> None:
-    """Interrupt so many runs, each followed by a rerun that must be complete; print what was seen."""
-    # a shell starts what it sends to the background with SIGINT ignored, which children inherit
+    """Interrupt so many runs, each followed by a run that must be complete; print the figures."""
+    # a shell starts background processes with SIGINT ignored, which children inherit
     signal.signal(signal.SIGINT, signal.default_int_handler)
     seed = random.randrange(10**6)
     chance = random.Random(seed)
@@ -59,7 +59,7 @@ def run_interruption(rounds: int) -> None:
     for how, seconds in seconds_to_end.items():
         print(f"{how.name}: median {statistics.median(seconds):.1f} s to end, at most {max(seconds):.1f} s")
     partly = sum(0 < kept < _APIS for kept in left)
-    print(f"{rounds} interruptions, {partly} of them amid the uploads: every rerun complete, nothing torn")
+    print(f"{rounds} interruptions, {partly} of them during the uploads: every rerun complete, nothing torn")
 
 
 def _pause(seconds: float) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""What a server, a network or a clock can do to an upload: no wrong object, and a reason in one line."""
+"""Faults of servers, networks and clocks during an upload: no wrong object, and a reason in one line."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def unfinished_in(s3: EmbeddedS3, bucket: str) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the S3 client try again without waiting."""
+    """Lets the S3 client retry without waiting."""
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes 6 MiB too large for one request; the server takes no smaller parts than 5."""
+    """Makes 6 MiB too large for one request; the server takes parts of at least 5 MiB."""
     monkeypatch.setattr(uploads, "SINGLE_REQUEST_BYTES", 6 * MIB - 1)
     monkeypatch.setattr(uploads, "PART_BYTES", 5 * MIB)
 

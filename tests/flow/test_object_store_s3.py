@@ -1,4 +1,4 @@
-"""Storing on a real S3 server: nothing overwritten, nothing twice, and what failures say."""
+"""Storing on a real S3 server: nothing is overwritten or stored twice, and errors say what to do."""
 
 from __future__ import annotations
 

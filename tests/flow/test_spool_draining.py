@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import queue
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,21 +18,21 @@ from flows.collection.api_collector import ApiCollector
 from flows.http_collector import HttpCollector
 from flows.integration import EnergyDataPipelineIntegration
 from flows.object_store import (
-    KeptObjects,
     ObjectStore,
     Spool,
     StorableObject,
     StorageError,
-    StoredObject,
     uploads,
 )
 from flows.object_store.buckets import bucket_by_name
 from flows.object_store.spool_files import entry_file
+from flows.orchestration.collection_tasks import collect_and_store
 from flows.request_plan import PlannedCollection, plan_collections
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import NOW, IsoneSandbox
 from tests.flow.conftest import RunCommand
 from tests.unit.test_http_collector import secrets_for
+from tests.unit.test_spool import keep
 
 WriteConfig = Callable[..., Path]
 BUCKET = "spool-test"
@@ -76,6 +76,8 @@ def test_what_could_not_be_uploaded_is_kept_and_the_next_run_uploads_it_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(collect_and_store, "retry_delay_seconds", [0, 0])
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
     for name, value in aws_variables(own_s3).items():
         monkeypatch.setenv(name, value)
     apis = [isone.api("Fuel Mix", "genfuelmix/current"), isone.api("Morning", "morningreport/current")]
@@ -117,8 +119,10 @@ def test_drain_tells_what_it_uploaded_and_what_still_waits(
 ) -> None:
     spool = Spool(tmp_path / "spool", 1_000_000)
     for number in range(3):
-        spool.keep(
-            StorableObject(f"f/x_{number:04}.csv", b"%d\n" % number, "text/csv", {"rows": "1"}), BUCKET
+        keep(
+            spool,
+            StorableObject(f"f/x_{number:04}.csv", b"%d\n" % number, "text/csv", {"rows": "1"}),
+            BUCKET,
         )
     variables = {**aws_variables(own_s3), "ENERGY_PIPELINE_SPOOL_DIR": str(tmp_path / "spool")}
 
@@ -148,22 +152,22 @@ def test_what_is_there_already_is_not_stored_again_and_what_is_not_ours_stays(
     # an upload whose answer was lost, and one that ended between uploading and removing
     there = StorableObject("f/there_0001.csv", b"1\n", "text/csv", {"rows": "1"})
     store.store(there)
-    spool.keep(there, bucket)
-    changed = spool.keep(StorableObject("f/changed_0001.csv", b"2\n", "text/csv", {}), bucket)
+    keep(spool, there, bucket)
+    changed = keep(spool, StorableObject("f/changed_0001.csv", b"2\n", "text/csv", {}), bucket)
     changed.write_bytes(b"2")
-    elsewhere = spool.keep(StorableObject("f/elsewhere_0001.csv", b"3\n", "text/csv", {}), "another-bucket")
-    damaged = entry_file(spool.keep(StorableObject("f/x_0001.csv", b"4\n", "text/csv", {}), bucket))
+    elsewhere = keep(spool, StorableObject("f/elsewhere_0001.csv", b"3\n", "text/csv", {}), "another-bucket")
+    damaged = entry_file(keep(spool, StorableObject("f/x_0001.csv", b"4\n", "text/csv", {}), bucket))
     damaged.write_text("{")
     # of a block with a folder of its own
-    spool.keep(StorableObject("f/in_folder_0001.csv", b"5\n", "text/csv", {}), bucket, "raw/ne")
+    keep(spool, StorableObject("f/in_folder_0001.csv", b"5\n", "text/csv", {}), bucket, "raw/ne")
 
     report = spool.drain(store)
     assert set(report.stored_uris) == {
         f"s3://{bucket}/f/there_0001.csv",
         f"s3://{bucket}/raw/ne/f/in_folder_0001.csv",
     }
-    told = sorted(problem.split()[0] for problem in report.problems)
-    assert told == sorted(map(str, [changed, elsewhere, damaged]))
+    named = sorted(problem.split()[0] for problem in report.problems)
+    assert named == sorted(map(str, [changed, elsewhere, damaged]))
     listed = embedded_s3.client().list_objects_v2(Bucket=bucket)["Contents"]
     assert [entry["Key"] for entry in listed] == ["f/there_0001.csv", "raw/ne/f/in_folder_0001.csv"]
     assert spool.state()["objects"] == 2
@@ -180,17 +184,19 @@ def test_a_server_killed_amid_uploads_loses_nothing_and_tears_nothing(
     objects = [large_object(number) for number in range(16)]
     begun: queue.Queue[str] = queue.Queue()
 
-    def store_or_keep(storable: StorableObject) -> bool:
+    def keep_and_store(storable: StorableObject) -> bool:
+        kept = spool.keep(storable, BUCKET)
         begun.put(storable.key)
         try:
             store.store(storable)
         except StorageError:
-            spool.keep(storable, BUCKET)
+            kept.release()
             return False
+        kept.discard()
         return True
 
     with ThreadPoolExecutor(8) as threads:
-        outcomes = [threads.submit(store_or_keep, storable) for storable in objects]
+        outcomes = [threads.submit(keep_and_store, storable) for storable in objects]
         for _ in range(10):
             begun.get(timeout=60)
         # by SIGKILL, with eight uploads under way
@@ -233,37 +239,23 @@ def fuel_mix(isone: IsoneSandbox, **options: object) -> tuple[PlannedCollection,
     return collection, secrets_for(collection.requests[0])
 
 
-def test_what_is_stored_just_when_the_run_is_ended_does_not_stay_in_the_spool(
-    embedded_s3: EmbeddedS3, bucket: str, isone: IsoneSandbox, tmp_path: Path
+def test_a_folder_that_cannot_be_written_is_said_once_and_uploads_go_on(
+    embedded_s3: EmbeddedS3,
+    bucket: str,
+    isone: IsoneSandbox,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    collection, secrets = fuel_mix(isone)
-    about_to_be_stored, may_be_stored = threading.Event(), threading.Event()
-
-    class WaitingStore(ObjectStore):
-        def store(self, storable: StorableObject) -> StoredObject:
-            about_to_be_stored.set()
-            assert may_be_stored.wait(30)
-            return super().store(storable)
-
-    class LateSpool(Spool):
-        def keep_all(
-            self, storables: Sequence[StorableObject], bucket: str, bucket_folder: str = ""
-        ) -> KeptObjects:
-            may_be_stored.set()
-            storing.join(30)
-            return super().keep_all(storables, bucket, bucket_folder)
-
-    spool = LateSpool(tmp_path / "spool", 1_000_000)
-    store = WaitingStore(bucket_by_name(bucket, aws_variables(embedded_s3)))
+    (tmp_path / "spool").write_text("a file, not a folder")
+    collection, secrets = fuel_mix(isone, outputs=["csv", "raw"])
+    store = ObjectStore(bucket_by_name(bucket, aws_variables(embedded_s3)))
     with HttpCollector([collection.api], secrets) as collector:
-        run = ApiCollector("run", collector, store, spool)
-        storing = threading.Thread(target=run.collect_and_store, args=[collection])
-        storing.start()
-        assert about_to_be_stored.wait(30)
-        run.end()
-    assert not storing.is_alive()
-    assert len(embedded_s3.client().list_objects_v2(Bucket=bucket)["Contents"]) == 1
-    assert spool.entries() == ()
+        run = ApiCollector("run", collector, store, Spool(tmp_path / "spool", 1_000_000))
+        outcomes = [run.collect_and_store(replace(collection, stamp=stamp)) for stamp in ("1", "2", "3")]
+    assert [outcome.upload_status for outcome in outcomes] == ["success"] * 3
+    assert len(embedded_s3.client().list_objects_v2(Bucket=bucket)["Contents"]) == 6
+    said = [record.getMessage() for record in caplog.records if "cannot be written" in record.getMessage()]
+    assert len(said) == 1
 
 
 def test_where_the_spool_takes_only_some_outputs_the_result_says_so(
@@ -277,8 +269,12 @@ def test_where_the_spool_takes_only_some_outputs_the_result_says_so(
         run = ApiCollector("run", collector, store, spool)
         with pytest.raises(StorageError) as raised:
             run.collect_and_store(collection)
+        # as it stands while the upload waits for its next attempt, should the process be killed
+        assert len(spool.entries()) == 1
+        assert spool.state()["objects"] == 0
         outcome = run.failed(collection, str(raised.value))
     (entry,) = spool.entries()
+    assert spool.state()["objects"] == 1, "the next run uploads it"
     assert entry.key == "fuel_mix/fuel_mix_20240102_030405.csv"
     assert outcome.spooled_to == str(entry.body_file)
     assert "1 of 2 objects are kept" in str(outcome.error)

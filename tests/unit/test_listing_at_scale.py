@@ -1,4 +1,4 @@
-"""A bucket of a hundred thousand objects and more: what is asked for is found in a handful of pages."""
+"""Listing a bucket of a hundred thousand objects and more takes a handful of pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGE = 1000
 
 
 class ListingOfKeys:
-    """Answers ListObjectsV2 as S3 does, from keys that nobody has to store, and counts the pages."""
+    """Responds to ListObjectsV2 as S3 does, from keys in memory, and counts the pages."""
 
     def __init__(self, keys: list[str]) -> None:
         self.keys = sorted(keys)
@@ -59,7 +59,7 @@ class ListingOfKeys:
 
 @contextmanager
 def bucket_of(keys: list[str]) -> Iterator[tuple[S3Client, Callable[[], int]]]:
-    """A client of a bucket that holds these keys, and how many pages it has been asked for since last."""
+    """A client of a bucket with these keys, and a function that counts the pages since its last call."""
     listing = ListingOfKeys(keys)
 
     def pages() -> int:

@@ -1,4 +1,4 @@
-"""Missing windows next to stored objects of several units: nothing is lost, no unit is in two objects."""
+"""Missing windows beside objects of several units: no stored unit is lost, and none is in two objects."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def days_of(window: Window | StoredSpan) -> range:
 
 @st.composite
 def stored_spans(draw: st.DrawFn) -> list[StoredSpan]:
-    """Objects of one to seven days each, one after the other, final or collected before their end."""
+    """Consecutive objects of one to seven days, collected before or after their end."""
     spans: list[StoredSpan] = []
     start = draw(st.integers(0, 5))
     while start < 40:

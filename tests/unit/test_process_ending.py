@@ -1,4 +1,4 @@
-"""Signals that must not interrupt what is being done."""
+"""Signals are handled once threads are started, and none is lost."""
 
 from __future__ import annotations
 
@@ -8,76 +8,65 @@ import threading
 
 import pytest
 
-from flows.process.interrupts import postponing_interrupts, resend_swallowed_interrupts
+from flows.process.interrupts import delaying_interrupts, resend_swallowed_interrupts
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_takes_effect_once_what_is_being_done_is_done(number: signal.Signals) -> None:
-    done = []
-    came: list[int] = []
-    before = signal.signal(number, lambda number, _frame: came.append(number))
+def test_a_signal_is_handled_at_the_end_of_the_context(number: signal.Signals) -> None:
+    received: list[int] = []
+    before = signal.signal(number, lambda number, _frame: received.append(number))
     try:
-        with postponing_interrupts():
+        with delaying_interrupts():
             signal.raise_signal(number)
             signal.raise_signal(number)
-            done.append(list(came))
-        assert done == [[]]
-        assert came == [number], "one is enough"
+            received_inside = list(received)
+        assert received_inside == []
+        assert received == [number], "once is enough"
         signal.raise_signal(number)
-        assert came == [number, number], "the handler is back in its place"
+        assert received == [number, number], "the handler is restored"
     finally:
         signal.signal(number, before)
 
 
-def test_one_that_is_ignored_does_not_hide_another() -> None:
-    came: list[int] = []
+def test_an_ignored_signal_stays_ignored_and_the_other_is_delayed() -> None:
+    received: list[int] = []
     ignoring = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    noting = signal.signal(signal.SIGTERM, lambda *_: came.append(1))
+    noting = signal.signal(signal.SIGTERM, lambda *_: received.append(1))
     try:
-        with postponing_interrupts():
+        with delaying_interrupts():
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGTERM)
-            assert came == []
-        assert came == [1]
+            assert received == []
+        assert received == [1]
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, ignoring)
         signal.signal(signal.SIGTERM, noting)
 
 
-def test_an_error_goes_through_and_the_interrupt_too() -> None:
-    def fail() -> None:
-        with postponing_interrupts():
-            signal.raise_signal(signal.SIGINT)
-            raise ValueError
-
-    with pytest.raises(KeyboardInterrupt) as raised:
-        fail()
-    assert isinstance(raised.value.__context__, ValueError)
-
-
 def test_outside_the_main_thread_it_changes_nothing() -> None:
+    found: list[object] = []
+
     def look() -> None:
-        with postponing_interrupts():
+        with delaying_interrupts():
             found.append(signal.getsignal(signal.SIGTERM))
 
-    found: list[object] = []
     thread = threading.Thread(target=look)
     thread.start()
     thread.join()
     assert found == [signal.getsignal(signal.SIGTERM)]
 
 
-class InterruptedAsItEnds:
+class InterruptedInItsDestructor:
     def __del__(self) -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def test_an_interrupt_that_was_swallowed_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_that_was_swallowed_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", shown.append)
     resend_swallowed_interrupts()
-    swallowing: list[object] = [InterruptedAsItEnds()]
+    swallowing: list[object] = [InterruptedInItsDestructor()]
 
     def go_on() -> None:
         swallowing.clear()

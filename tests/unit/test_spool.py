@@ -1,11 +1,11 @@
-"""The spool: whole or not at all, once, and within its bound."""
+"""The spool: objects are there whole or not at all, once, within its bound, and locked by their process."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-import threading
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,16 +15,23 @@ import pytest
 
 from flows.object_store import CSV_CONTENT_TYPE, Spool, SpoolError, StorableObject, object_metadata
 from flows.object_store.dated_objects import named_by_its_run
-from flows.object_store.spool_files import entry_file, remove_left_behind, write_whole
+from flows.object_store.spool_files import claim, entry_file, remove_left_behind
 
 
 def storable(body: bytes = b"a\n1\n", key: str = "fuel/mix_20240101_000000.csv") -> StorableObject:
     return StorableObject(key, body, "text/csv; charset=utf-8", {"rows": "1"})
 
 
+def keep(spool: Spool, each: StorableObject, bucket: str = "a-bucket", folder: str = "") -> Path:
+    """Keep an object as a run does that ends before its upload; the file with its bytes."""
+    kept = spool.keep(each, bucket, folder)
+    kept.release()
+    return kept.body_file
+
+
 def test_an_object_is_kept_with_all_that_storing_it_needs(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", 1_000_000)
-    body_file = spool.keep(storable(), "a-bucket")
+    body_file = keep(spool, storable())
     assert body_file.read_bytes() == b"a\n1\n"
     (entry,) = spool.entries()
     assert (entry.body_file, entry.bucket, entry.key) == (
@@ -40,58 +47,65 @@ def test_an_object_is_kept_with_all_that_storing_it_needs(tmp_path: Path) -> Non
 
 def test_the_same_object_is_kept_once_and_others_beside_it(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 1_000_000)
-    assert spool.keep(storable(), "a-bucket") == spool.keep(storable(), "a-bucket")
-    spool.keep(storable(b"a\n2\n"), "a-bucket")
-    spool.keep(storable(), "b-bucket")
+    assert keep(spool, storable()) == keep(spool, storable())
+    keep(spool, storable(b"a\n2\n"))
+    keep(spool, storable(), "b-bucket")
     assert spool.state()["objects"] == 3
 
 
-def test_what_is_removed_while_it_is_being_kept_leaves_no_half_of_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_object_does_not_wait_while_its_process_is_running(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 1_000_000)
-    removing: list[threading.Thread] = []
-    is_removing = threading.Event()
-
-    def remove() -> None:
-        is_removing.set()
-        spool.discard(storable(), "a-bucket")
-
-    def write_and_let_it_be_removed(file: Path, content: bytes) -> None:
-        write_whole(file, content)
-        if not removing:
-            removing.append(threading.Thread(target=remove))
-            removing[0].start()
-            assert is_removing.wait(30)
-            # which it does only where nothing holds it back
-            removing[0].join(0.2)
-
-    monkeypatch.setattr("flows.object_store.spool.write_whole", write_and_let_it_be_removed)
-    spool.keep(storable(), "a-bucket")
-    removing[0].join()
-    assert spool.entries() == ()
+    code = (
+        "import sys; from pathlib import Path; from flows.object_store import Spool, StorableObject;"
+        "storable = StorableObject('f/a.csv', b'a', 'text/csv', {});"
+        "kept = Spool(Path(sys.argv[1]), 10**6).keep(storable, 'a-bucket');"
+        "print('kept', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"kept\n"
+        (entry,) = spool.entries()
+        assert spool.state()["objects"] == 0
+        assert claim(entry.body_file) is None
+        process.kill()
+    assert spool.state()["objects"] == 1
+    claimed = claim(entry.body_file)
+    assert claimed
+    assert spool.state()["objects"] == 0
+    claimed.discard()
     assert not any(tmp_path.iterdir())
+    assert claim(entry.body_file) is None, "it is gone"
+
+
+def test_runs_that_keep_the_same_object_lose_neither(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1_000_000)
+    first, second = spool.keep(storable(), "a-bucket"), spool.keep(storable(), "a-bucket")
+    first.release()
+    assert spool.state()["objects"] == 0, "the second is being uploaded"
+    second.release()
+    assert spool.state()["objects"] == 1
 
 
 @pytest.mark.parametrize("key", ["f/" + "ü" * 120 + "_20240101.csv", "f/a b'\"\N{SNOWMAN}_20240101.csv"])
 def test_any_key_is_kept(tmp_path: Path, key: str) -> None:
     spool = Spool(tmp_path, 1_000_000)
-    spool.keep(storable(key=key), "a-bucket")
+    keep(spool, storable(key=key))
     assert [entry.key for entry in spool.entries()] == [key]
 
 
 def test_its_bound_holds_and_the_setting_is_named(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 1000)
-    spool.keep(storable(b"a" * 400), "a-bucket")
+    keep(spool, storable(b"a" * 400))
     with pytest.raises(SpoolError, match="ENERGY_PIPELINE_MAX_SPOOL_MB"):
-        spool.keep(storable(b"b" * 400), "a-bucket")
+        keep(spool, storable(b"b" * 400))
     assert spool.state()["objects"] == 1
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file")
     with pytest.raises(SpoolError, match="cannot be written"):
-        Spool(tmp_path / "spool", 1000).keep(storable(), "a-bucket")
+        keep(Spool(tmp_path / "spool", 1000), storable())
 
 
 def test_whether_it_can_be_written_is_told_before_it_is_needed(tmp_path: Path) -> None:
@@ -106,7 +120,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     signal = pytest.importorskip("signal")
     spool = Spool(tmp_path, 10_000_000)
-    spool.keep(storable(), "a-bucket")
+    keep(spool, storable())
     before = sorted(file.name for file in tmp_path.iterdir())
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -114,7 +128,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
         with pytest.raises(SpoolError, match="cannot be written"):
-            spool.keep(storable(b"b" * 1_000_000), "a-bucket")
+            keep(spool, storable(b"b" * 1_000_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
@@ -136,28 +150,28 @@ def test_an_entry_that_is_damaged_is_counted_and_holds_up_no_other(
     tmp_path: Path, change: dict[str, object] | None
 ) -> None:
     spool = Spool(tmp_path, 1_000_000)
-    damaged = entry_file(spool.keep(storable(b"a\n2\n"), "a-bucket"))
+    damaged = entry_file(keep(spool, storable(b"a\n2\n")))
     written = json.loads(damaged.read_text())
     damaged.write_text(json.dumps({**written, **change}) if change else "{")
-    spool.keep(storable(), "a-bucket")
+    keep(spool, storable())
     assert [entry.body_file.read_bytes() for entry in spool.entries()] == [b"a\n1\n"]
     assert spool.state()["unreadable"] == 1
     # what is in hand is written again
-    spool.keep(storable(b"a\n2\n"), "a-bucket")
+    keep(spool, storable(b"a\n2\n"))
     assert (spool.state()["objects"], spool.state()["unreadable"]) == (2, 0)
 
 
 def test_bytes_that_are_damaged_are_written_again(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 1_000_000)
-    spool.keep(storable(), "a-bucket").write_bytes(b"torn")
-    assert spool.keep(storable(), "a-bucket").read_bytes() == b"a\n1\n"
-    spool.keep(storable(), "a-bucket").unlink()
-    assert spool.keep(storable(), "a-bucket").read_bytes() == b"a\n1\n"
+    keep(spool, storable()).write_bytes(b"torn")
+    assert keep(spool, storable()).read_bytes() == b"a\n1\n"
+    keep(spool, storable()).unlink()
+    assert keep(spool, storable()).read_bytes() == b"a\n1\n"
 
 
 def test_an_entry_of_another_version_is_read(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 1_000_000)
-    file = entry_file(spool.keep(storable(), "a-bucket", "raw"))
+    file = entry_file(keep(spool, storable(), folder="raw"))
     written = json.loads(file.read_text())
     assert written["bucket_folder"] == "raw"
     del written["bucket_folder"]
@@ -170,15 +184,18 @@ def test_what_a_bound_leaves_no_room_for_does_not_cost_the_others(tmp_path: Path
     kept = spool.keep_all(
         [storable(b"a" * 2000), storable(b"b", "f/b.csv"), storable(b"c" * 900)], "a-bucket"
     )
+    kept.release()
     assert [file.read_bytes() for file in kept.files] == [b"b"]
-    assert str(kept.files[0]) in kept.told
-    assert "1 of 3 objects are kept" in kept.told
-    assert "the others are lost" in kept.told
+    assert str(kept.files[0]) in kept.message
+    assert "1 of 3 objects are kept" in kept.message
+    assert "the others are lost" in kept.message
     assert "ENERGY_PIPELINE_MAX_SPOOL_MB" in str(kept.refusal)
     none_kept = spool.keep_all([storable(b"d" * 2000)], "a-bucket")
     assert none_kept.files == ()
-    assert none_kept.told.startswith("the data is lost: ")
-    assert spool.keep_all([storable(b"b", "f/b.csv")], "a-bucket").refusal is None
+    assert none_kept.message.startswith("the data is lost: ")
+    again = spool.keep_all([storable(b"b", "f/b.csv")], "a-bucket")
+    again.release()
+    assert again.refusal is None
 
 
 @pytest.fixture
@@ -206,19 +223,22 @@ def test_a_disk_that_is_full_loses_nothing_that_was_kept_before(small_disk: Path
     kept = spool.keep_all([storable(body, f"f/{body[:1]!r}.csv") for body in bodies], "a-bucket")
     assert [file.read_bytes() for file in kept.files] == bodies[:2]
     assert "No space left on device" in str(kept.refusal)
-    assert "2 of 4 objects are kept" in kept.told
+    assert "2 of 4 objects are kept" in kept.message
     assert [entry.body_file.read_bytes() for entry in spool.entries()] == bodies[:2]
     assert len(list((small_disk / "spool").iterdir())) == 4, (
         "two files for each object, and none half written"
     )
-    # what is drained makes room again
-    spool.discard(storable(bodies[0], "f/b'A'.csv"), "a-bucket")
-    assert spool.keep_all([storable(bodies[2], "f/c.csv")], "a-bucket").refusal is None
+    # an object that is stored makes room again
+    kept.objects[0].discard()
+    more = spool.keep_all([storable(bodies[2], "f/c.csv")], "a-bucket")
+    assert more.refusal is None
+    for each in (kept, more):
+        each.release()
 
 
 def test_what_killed_processes_left_half_written_is_removed_in_time(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 1_000_000)
-    kept = spool.keep(storable(), "a-bucket")
+    kept = keep(spool, storable())
     draft, bare_body = tmp_path / f"{'0' * 16}-x.csv.17.partial", tmp_path / f"{'1' * 16}-x.csv"
     theirs = tmp_path / "notes.txt"
     days_ago = time.time() - 3 * 86_400
@@ -238,9 +258,9 @@ def test_what_killed_processes_left_half_written_is_removed_in_time(tmp_path: Pa
 @pytest.mark.parametrize(
     ("collected_at", "drained_at", "key"),
     [
-        # amid its day, and stored after it
+        # during its day, and stored after it
         ("2024-01-10T15:00:00+00:00", "2024-01-11T06:00:00+00:00", "a/a_20240110_150000.csv"),
-        # amid its day, and stored on it: it will be collected again all the same
+        # during its day, and stored on it: it will be collected again anyway
         ("2024-01-10T15:00:00+00:00", "2024-01-10T16:00:00+00:00", "a/a_20240110.csv"),
         # whole
         ("2024-01-11T05:00:00+00:00", "2024-01-11T06:00:00+00:00", "a/a_20240110.csv"),

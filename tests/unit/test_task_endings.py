@@ -1,4 +1,4 @@
-"""Waiting for tasks: until all have ended, or so long, and whatever a signal raises meanwhile."""
+"""Waiting for tasks: until all are done, or so long, and whatever a signal handler raises meanwhile."""
 
 from __future__ import annotations
 
@@ -19,27 +19,23 @@ class _InterruptedError(Exception):
     pass
 
 
-def futures(count: int) -> list[Future[None]]:
-    return [Future() for _ in range(count)]
-
-
-def test_it_waits_for_all_also_for_those_that_have_ended_before() -> None:
-    before, failing, later = futures(3)
+def test_it_waits_for_all_also_for_those_that_were_done_before() -> None:
+    before, failing, later = (Future[None]() for _ in range(3))
     before.set_result(None)
-    endings = CompletedTasks([before, failing, later])
-    assert not endings.wait(0.01)
+    tasks = CompletedTasks([before, failing, later])
+    assert not tasks.wait(0.01)
     failing.set_exception(ValueError())
-    assert not endings.wait(0.01)
-    thread = threading.Timer(0.05, later.set_result, [None])
-    thread.start()
-    assert endings.wait()
-    assert endings.wait(0)
-    assert CompletedTasks([]).wait()
+    assert not tasks.wait(0.01)
+    threading.Timer(0.05, later.set_result, [None]).start()
+    assert tasks.wait(30)
+    assert tasks.completed == (before, failing, later)
+    assert tasks.wait(0)
+    assert CompletedTasks([]).wait(0)
 
 
 @pytest.fixture
 def interrupting() -> Iterator[signal.Signals]:
-    """A signal that raises an error in the main thread, as those that end a run do."""
+    """A signal whose handler raises an exception in the main thread, as those that end a run do."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise _InterruptedError
@@ -50,13 +46,13 @@ def interrupting() -> Iterator[signal.Signals]:
     signal.signal(number, before)
 
 
-def test_an_error_raised_while_it_waits_holds_no_task(interrupting: signal.Signals) -> None:
+def test_an_exception_raised_while_it_waits_blocks_no_task(interrupting: signal.Signals) -> None:
     main_thread = threading.get_ident()
     chance = random.Random(4711)
     interrupted = 0
     for _ in range(200):
-        (future,) = futures(1)
-        endings = CompletedTasks([future])
+        future = Future[None]()
+        tasks = CompletedTasks([future])
         pause = chance.uniform(0, 0.002)
 
         def end(future: Future[None] = future, pause: float = pause) -> None:
@@ -67,11 +63,11 @@ def test_an_error_raised_while_it_waits_holds_no_task(interrupting: signal.Signa
         thread = threading.Thread(target=end, daemon=True)
         try:
             thread.start()
-            endings.wait()
+            tasks.wait(30)
             thread.join(30)
         except _InterruptedError:
             interrupted += 1
         thread.join(30)
         assert not thread.is_alive(), "a task waits for ever"
-        assert endings.wait(30)
+        assert tasks.wait(30)
     assert interrupted
