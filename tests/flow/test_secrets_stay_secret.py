@@ -24,7 +24,7 @@ from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.loopback_server import LoopbackServer
 from flows.sandbox.s3_identities import S3Identity
 from flows.sandbox.s3_server import EmbeddedS3
-from tests.commands import LoadedCommand
+from tests.commands import StartedCommand
 from tests.conftest import eventually
 
 # letters and figures alone, so that no escape hides it from the search
@@ -222,7 +222,7 @@ def test_no_secret_is_shown_logged_or_kept(
     def run_in_a_process(*arguments: str, **changes: str) -> str:
         options = ["--config", str(config_file), "--bucket", BUCKET]
         environment = {**os.environ, **changes}
-        command = LoadedCommand(*arguments, *options, folder=work, variables=environment, outputs=tmp_path)
+        command = StartedCommand(*arguments, *options, folder=work, variables=environment, outputs=tmp_path)
         command.wait(200)
         told.extend((command.output, command.errors))
         return command.output

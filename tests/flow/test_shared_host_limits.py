@@ -1,4 +1,4 @@
-"""Prefect's global concurrency limits of a host's name hold across processes, measured at the server."""
+"""Prefect's global concurrency limits named like a host hold for the requests of all processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOST = "127.0.0.1"
 
 @pytest.fixture
 def limit(prefect_client: None) -> Iterator[None]:
-    """A limit of two requests at once for the host of all sandboxes."""
+    """A limit of two concurrent requests to the host of all embedded APIs."""
     with get_client(sync_client=True) as client:
         client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=HOST, limit=2))
         yield
@@ -31,7 +31,7 @@ def test_two_processes_keep_to_a_limit_of_the_hosts_name(limit: None, runs: Inte
         assert process.wait(200) == 0, process.errors
     assert len(runs.faults.requests) == 10
     assert runs.faults.peak_in_flight <= 2
-    # runs of the same second that get the same reply store it once
+    # runs that start in the same second and get the same response store one object
     assert runs.check_bucket() in range(5, 11)
 
 
