@@ -42,7 +42,7 @@ def test_hosts_without_a_limit_cost_nothing(prefect_client: None) -> None:
     assert shared_places([api]) is None
 
 
-def test_a_limit_with_a_slot_decay_bounds_how_quickly_requests_follow(prefect_client: None) -> None:
+def test_each_request_takes_a_slot_of_a_limit_whose_slots_decay(prefect_client: None) -> None:
     host = "localhost:1"
     api = ApiConfig.model_validate(
         {"name": "x", "url": f"http://{host}/x", "output_folder": "f", "csv_prefix": "p"}
