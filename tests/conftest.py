@@ -29,13 +29,12 @@ from tests.providers.isone import create_faulty_isone_api
 settings.register_profile("any machine", deadline=None, max_examples=40)
 settings.load_profile("any machine")
 
-# How often Prefect's server, workers and clients look for something new, in seconds; by default 2 to 30.
+# How often Prefect's server, workers and clients look for something new, in seconds; by default 2 to 10.
 # Tests and all processes that they start use these, and no Prefect setting of the developer's.
 for _name in [name for name in os.environ if name.startswith("PREFECT_")]:
     del os.environ[_name]
 os.environ |= {
     "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.1",
-    "PREFECT_SERVER_CONCURRENCY_MAXIMUM_CONCURRENCY_SLOT_WAIT_SECONDS": "0.2",
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "0.5",
     "PREFECT_WORKER_QUERY_SECONDS": "0.5",
 }
