@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import shutil
@@ -58,6 +59,11 @@ class IsoneSandbox:
         auth = {"kind": "basic", "username": {"env": "SANDBOX_USER"}, "password": {"env": "SANDBOX_PASSWORD"}}
         entry = {"name": name, "url": f"{self.url}/{resource}", "output_folder": slug, "csv_prefix": slug}
         return {**entry, "auth": auth, **options}
+
+
+def pytest_collection_finish() -> None:
+    """Exclude the loaded modules from garbage collections, which take a tenth of the unit tests' CPU time."""
+    gc.freeze()
 
 
 def eventually(condition: Callable[[], Found], timeout_seconds: float = 60) -> Found:
