@@ -20,7 +20,7 @@ from flows.run_report.last_run import last_results
 from flows.sandbox.isone_api import BASE_PATH
 from flows.sandbox.loopback_server import LoopbackServer
 from flows.sandbox.s3_server import EmbeddedS3
-from tests.commands import LoadedCommand, StartedCommand
+from tests.commands import StartedCommand
 from tests.providers.faults import Fault, FaultScript
 from tests.providers.isone import create_faulty_isone_api
 
@@ -58,7 +58,6 @@ class InterruptedRuns:
         s3: The server with the bucket.
         bucket: Where they store, and nothing else does.
         variables: Further environment, e.g. of a Prefect server.
-        command: Starts `energy-pipeline`.
     """
 
     def __init__(
@@ -69,10 +68,8 @@ class InterruptedRuns:
         s3: EmbeddedS3,
         bucket: str,
         variables: dict[str, str],
-        command: type[StartedCommand],
     ) -> None:
         self.faults = faults
-        self._command = command
         self.s3 = s3
         self._bucket = bucket
         self.folder = folder
@@ -118,7 +115,7 @@ class InterruptedRuns:
     def start(self) -> StartedCommand:
         """Start a run."""
         options = ["--config", str(self._config_file), "--bucket", self._bucket, *self._days]
-        return self._command(
+        return StartedCommand(
             *("run", *options),
             folder=self.folder,
             variables=self._environment(),
@@ -207,7 +204,6 @@ def interrupted_runs(
     folder: Path,
     s3: EmbeddedS3,
     variables: dict[str, str] | None = None,
-    command: type[StartedCommand] = LoadedCommand,
 ) -> Iterator[InterruptedRuns]:
     """Runs on an API of their own, into a new bucket."""
     faults = FaultScript()
@@ -217,4 +213,4 @@ def interrupted_runs(
         s3.create_bucket(bucket)
         work = folder / "work"
         work.mkdir()
-        yield InterruptedRuns(work, faults, server.base_url + BASE_PATH, s3, bucket, variables or {}, command)
+        yield InterruptedRuns(work, faults, server.base_url + BASE_PATH, s3, bucket, variables or {})

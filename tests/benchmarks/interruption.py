@@ -12,7 +12,6 @@ from pathlib import Path
 
 from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
-from tests.commands import StartedCommand
 from tests.conftest import eventually
 from tests.flow.processes import processes_that_mention
 from tests.interrupted_runs import interrupted_runs
@@ -33,7 +32,7 @@ def run_interruption(rounds: int) -> None:
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPrefectServer(Path(folder) / "server") as server,
         EmbeddedS3(Path(folder) / "s3") as s3,
-        interrupted_runs(Path(folder), s3, server.client_settings, StartedCommand) as runs,
+        interrupted_runs(Path(folder), s3, server.client_settings) as runs,
     ):
         runs.configure(_APIS)
         begun = time.monotonic()

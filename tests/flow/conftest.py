@@ -1,4 +1,4 @@
-"""What tests of whole runs share: a Prefect client on the embedded server, and a pipeline on all of them."""
+"""Fixtures for tests of whole runs, as flows in this process and as commands in others."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from prefect.settings import (
 )
 
 from flows.integration import EnergyDataPipelineIntegration
+from flows.orchestration import collection_tasks
 from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.s3_server import EmbeddedS3
-from tests.commands import LoadedCommand
+from tests.commands import StartedCommand
 from tests.interrupted_runs import InterruptedRuns, interrupted_runs
 
+StartCommand = Callable[..., StartedCommand]
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -40,21 +42,31 @@ def prefect_client(prefect_server: EmbeddedPrefectServer, tmp_path: Path) -> Ite
 def pipeline_on(
     prefect_client: None, aws_environment: None, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Path], EnergyDataPipelineIntegration]:
-    """Makes a pipeline for a configuration file that stores into the test's own bucket."""
+    """Makes the pipeline of a configuration file, which stores into the test's own bucket."""
     monkeypatch.chdir(tmp_path)
     return lambda config_file: EnergyDataPipelineIntegration(config_file, bucket)
 
 
 @pytest.fixture
-def run_command(
+def start_command(
     aws_environment: None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> RunCommand:
-    """Runs `energy-pipeline` in an empty folder of its own."""
+) -> StartCommand:
+    """Starts `energy-pipeline` in the test's folder, with these variables beside those of the environment."""
     outputs = tmp_path_factory.mktemp("outputs")
 
-    def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    def start(*arguments: str | Path, **variables: str) -> StartedCommand:
         environment = {**os.environ, "NO_COLOR": "1", **variables}
-        command = LoadedCommand(*arguments, folder=tmp_path, variables=environment, outputs=outputs)
+        return StartedCommand(*arguments, folder=tmp_path, variables=environment, outputs=outputs)
+
+    return start
+
+
+@pytest.fixture
+def run_command(start_command: StartCommand) -> RunCommand:
+    """Runs `energy-pipeline` to its end in the test's folder."""
+
+    def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = start_command(*arguments, **variables)
         exit_code = command.wait(200)
         return subprocess.CompletedProcess(arguments, exit_code, command.output, command.errors)
 
@@ -62,7 +74,15 @@ def run_command(
 
 
 @pytest.fixture
+def short_retry_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a task of this process begin its next try after 0.1 s instead of 2 and 5 s."""
+    for each in (collection_tasks.collect_and_store, collection_tasks.collect_and_store_windows):
+        monkeypatch.setattr(each, "retry_delay_seconds", [0.1, 0.1])
+
+
+@pytest.fixture
 def on_prefect_server(prefect_server: EmbeddedPrefectServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the commands that a test starts clients of the embedded Prefect server."""
     for name, value in prefect_server.client_settings.items():
         monkeypatch.setenv(name, value)
 
@@ -71,6 +91,6 @@ def on_prefect_server(prefect_server: EmbeddedPrefectServer, monkeypatch: pytest
 def runs(
     tmp_path: Path, embedded_s3: EmbeddedS3, prefect_server: EmbeddedPrefectServer
 ) -> Iterator[InterruptedRuns]:
-    """Runs of slow APIs, in processes that a test may end."""
+    """Runs of slow APIs in processes that a test may end."""
     with interrupted_runs(tmp_path, embedded_s3, prefect_server.client_settings) as found:
         yield found

@@ -1,4 +1,4 @@
-"""Past dates: what is missing is collected once, named by its data's date, and failures are told by date."""
+"""Backfills: each missing window is collected once, stored under its date, and failures name their dates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from flows.run_report.date_counts import WindowCounts
 from flows.run_report.progress import Progress
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import IsoneSandbox
-from tests.flow.conftest import RunCommand
+from tests.flow.conftest import RunCommand, StartCommand
 from tests.providers import faults
 
 PipelineOn = Callable[[Path], EnergyDataPipelineIntegration]
@@ -141,7 +141,7 @@ def test_an_api_that_refuses_its_credentials_is_not_asked_for_every_day(
     (result,) = results["results"]
     counts = counts_of(result)
     assert counts["planned"] == 91
-    # those that were already under way when the first answer came
+    # those in flight when the first response came
     assert len(isone.faults.requests) == counts["failed"] <= 4
     assert "not asked for" in result["windows"]["failures"][-1]["error"]
 
@@ -160,11 +160,11 @@ def test_a_day_that_is_not_published_yet_is_empty_and_today_is_collected_again_t
     isone.faults.add("*/day/20240101/*", faults.status(404), times=1)
     results = pipeline.run_backfill(yesterday, today)
     assert counts_of(results["results"][0]) == {"planned": 2, "stored": 1, "empty": 1}
-    # what was stored before its day was over may not be all of it
+    # an object that was stored before its day was over may be incomplete
     results = pipeline.run_backfill(yesterday, today)
     assert counts_of(results["results"][0]) == {"planned": 2, "stored": 2}
     assert len(keys_in(embedded_s3, bucket)) == 2
-    # nobody still waits for a day that is long past
+    # a day that is long past is not awaited any more
     results = pipeline.run_backfill(date(2024, 1, 1), date(2024, 1, 1))
     assert counts_of(results["results"][0]) == {"planned": 1, "failed": 1}
 
@@ -187,7 +187,7 @@ def test_both_hours_that_an_autumn_clock_shows_twice_are_stored(
     )
     results = pipeline.run_backfill(date(2024, 11, 3), date(2024, 11, 3))
     prices, mix = results["results"]
-    # a service that is asked by the clock gives both hours in one reply
+    # a service that is asked for a local hour returns both of them in one response
     assert counts_of(prices) == {"planned": 24, "stored": 24}
     hours = rows_of(embedded_s3, bucket, "hub_lmp/hub_lmp_2024110301.csv")["BeginDate"].unique().sort()
     assert hours.to_list() == ["2024-11-03T01:00:00.000-04:00", "2024-11-03T01:00:00.000-05:00"]
@@ -227,7 +227,7 @@ def test_a_day_that_is_collected_again_does_not_shorten_the_week_it_is_in(
 ) -> None:
     url = f"{isone.url}/genfuelmix/day/{{start:%Y%m%d}}?until={{last:%Y%m%d}}&part={{part}}"
     weekly: dict[str, Any] = {"dates": {**EASTERN, "max_window": 7}, "history_url": url}
-    # two replies for each week, which are kept as an archive
+    # two responses for each week, which are stored as a ZIP archive
     api = lmp(isone, values={"part": [1, 2]}, outputs=["raw", "csv"], **weekly)
     pipeline = pipeline_on(write_config(api))
     pipeline.run_backfill(date(2024, 1, 1), date(2024, 1, 14))
@@ -277,6 +277,7 @@ def test_days_before_an_archive_begins_do_not_end_the_backfill(
 
 def test_the_command_collects_days_and_refuses_what_makes_no_sense(
     run_command: RunCommand,
+    start_command: StartCommand,
     write_config: WriteConfig,
     isone: IsoneSandbox,
     embedded_s3: EmbeddedS3,
@@ -294,17 +295,18 @@ def test_the_command_collects_days_and_refuses_what_makes_no_sense(
     assert told.returncode == 0, told.stderr
     assert "3 of 3 already stored" in told.stdout
     tomorrow = (datetime.now(ZoneInfo("America/New_York")) + timedelta(days=1)).date().isoformat()
-    for days, reason in (
+    wrong = [
         (("--start", "2024-01-03", "--end", "2024-01-01"), "end (2024-01-01) before they start (2024-01-03)"),
         (("--start", tomorrow, "--end", tomorrow), "cannot be asked for the future"),
         (("--start", "2024-01-01"), "--start and --end must be given together"),
         (("--force",), "--force needs --start and --end"),
         (("--start", "2024-13-01", "--end", "2024-01-01"), "2024-13-01"),
         (("--api", "Fuel Mix", "--start", "2024-01-01", "--end", "2024-01-01"), 'has no "dates"'),
-    ):
-        refused = run_command(*options, *days)
-        assert refused.returncode == 2, refused.stderr
-        assert reason in " ".join(refused.stderr.replace("│", " ").split())
+    ]
+    refused = [(start_command(*options, *days), reason) for days, reason in wrong]
+    for command, reason in refused:
+        assert command.wait(100) == 2, command.errors
+        assert reason in " ".join(command.errors.replace("│", " ").split())
     assert len(isone.faults.requests) == 3
 
 

@@ -1,4 +1,4 @@
-"""Runs whose data changes: findings are shown, failures fail the API, and the data is stored anyway."""
+"""Runs whose data changes: findings are reported, failed checks fail the API, the data is stored anyway."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MakePipeline = Callable[[Path], EnergyDataPipelineIntegration]
 WriteConfig = Callable[..., Path]
 
 
-def reply(*rows: dict[str, Any]) -> faults.Fault:
+def response(*rows: dict[str, Any]) -> faults.Fault:
     return faults.json_body(json.dumps({"Rows": {"Row": list(rows)}}).encode())
 
 
@@ -36,12 +36,12 @@ def test_a_finding_is_shown_and_where_it_is_a_failure_fails_the_api_with_its_dat
         )
     )
     before = [{"hour": hour, "mw": 10.5} for hour in range(12)]
-    isone.faults.add("*", reply(*before), times=2)
+    isone.faults.add("*", response(*before), times=2)
     results = pipeline.run_full_pipeline()
     assert [result["findings"] for result in results["results"]] == [[], []]
     assert results["summary"]["successful_end_to_end"] == 2
 
-    isone.faults.add("*", reply(*before[:4], {"hour": 3, "mw": "n/a", "note": "x"}), times=None)
+    isone.faults.add("*", response(*before[:4], {"hour": 3, "mw": "n/a", "note": "x"}), times=None)
     results = pipeline.run_full_pipeline()
     lax, checked = results["results"]
     assert lax["error"] is None
@@ -73,7 +73,7 @@ def test_lists_that_are_kept_are_told_once_and_again_where_columns_are_new(
     row = {"hour": 1, "ties": [{"mw": 1}], "cities": [{"name": "Boston"}]}
 
     def findings(**more: object) -> list[str]:
-        isone.faults.add("*", reply({**row, **more}), times=1)
+        isone.faults.add("*", response({**row, **more}), times=1)
         (result,) = pipeline.run_full_pipeline()["results"]
         return result["findings"]
 

@@ -1,9 +1,8 @@
-"""The command line as its users run it: a process of its own, its exit code, its two outputs."""
+"""The command line in its own process: exit codes, stdout and stderr."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -15,11 +14,19 @@ import pytest
 from flows.sandbox.s3_server import EmbeddedS3
 from tests.commands import StartedCommand
 from tests.conftest import IsoneSandbox, eventually
-from tests.flow.conftest import RunCommand
+from tests.flow.conftest import RunCommand, StartCommand
 from tests.flow.processes import processes_that_mention
 from tests.providers import faults
 
 WriteConfig = Callable[..., Path]
+
+
+def unlike(command: StartedCommand, exit_code: int, reason: str) -> str | None:
+    """How a command differs from one that ends with this code and this reason, without a traceback."""
+    ended_with, errors = command.wait(100), " ".join(command.errors.split())
+    if ended_with == exit_code and reason in errors and "Traceback" not in errors:
+        return None
+    return f"exit code {ended_with}, expected {exit_code} and {reason!r}: {errors}"
 
 
 @pytest.mark.usefixtures("on_prefect_server")
@@ -30,7 +37,7 @@ def test_run_prints_the_table_and_every_key_and_exits_0(
         isone.api("Fuel Mix", "genfuelmix/current"), isone.api("Empty", "genfuelmix/day/20991231")
     )
     isone.faults.add("*/genfuelmix/current", faults.status(503, Retry_After="0"))
-    # a variable that is set to nothing is as good as none
+    # an empty variable counts as unset
     done = run_command("run", "--config", config_file, "--bucket", bucket, AWS_PROFILE="")
     assert done.returncode == 0, done.stderr
     assert "retrying in 0.0 s" in " ".join(done.stderr.split())
@@ -65,7 +72,7 @@ def test_json_output_is_the_results_alone_and_partial_failure_exits_1(
     assert "Traceback" not in done.stderr
 
 
-def test_without_a_prefect_server_run_starts_its_own_and_leaves_nothing_behind(
+def test_without_a_prefect_server_run_starts_its_own_and_stops_it(
     run_command: RunCommand,
     write_config: WriteConfig,
     isone: IsoneSandbox,
@@ -73,9 +80,7 @@ def test_without_a_prefect_server_run_starts_its_own_and_leaves_nothing_behind(
     bucket: str,
     tmp_path: Path,
     new_prefect_home: Callable[[Path], Path],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     config_file = write_config(isone.api("Fuel Mix", "genfuelmix/current"))
     home = str(new_prefect_home(tmp_path / "prefect-home"))
     done = run_command(
@@ -92,23 +97,15 @@ def test_without_a_prefect_server_run_starts_its_own_and_leaves_nothing_behind(
     assert processes_that_mention(home) == []
 
 
-def test_a_prefect_home_that_cannot_be_written_is_told_in_a_line(
-    run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_folders_that_cannot_be_made_are_named_in_the_error(
+    start_command: StartCommand, tmp_path: Path
 ) -> None:
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     (tmp_path / "file").write_text("no folder")
-    done = run_command("drain", PREFECT_HOME=str(tmp_path / "file" / "home"))
-    assert done.returncode == 2
-    assert "no Prefect server can be started, since" in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
-
-
-def test_the_demo_says_where_it_cannot_keep_its_data(run_command: RunCommand, tmp_path: Path) -> None:
+    drain = start_command("drain", PREFECT_HOME=str(tmp_path / "file" / "home"))
     (tmp_path / ".energy-pipeline").write_text("no folder")
-    done = run_command("demo")
-    assert done.returncode == 1
-    assert f"{tmp_path / '.energy-pipeline'}, which cannot be made" in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+    demo = start_command("demo")
+    assert unlike(drain, 2, "no Prefect server can be started, since") is None
+    assert unlike(demo, 1, f"{tmp_path / '.energy-pipeline'}, which cannot be made") is None
 
 
 WRONG_COMMANDS = {
@@ -121,50 +118,48 @@ WRONG_COMMANDS = {
 
 
 @pytest.mark.usefixtures("on_prefect_server")
-@pytest.mark.parametrize("case", WRONG_COMMANDS)
 def test_wrong_usage_exits_2_and_says_what_is_wrong(
-    run_command: RunCommand, write_config: WriteConfig, isone: IsoneSandbox, case: str
+    start_command: StartCommand, write_config: WriteConfig, isone: IsoneSandbox
 ) -> None:
-    arguments, reason = WRONG_COMMANDS[case]
     config_file = write_config(isone.api("Fuel Mix", "genfuelmix/current"))
-    # not a block that another test has registered
+    # a block that no other test registers
     variables = {"ENERGY_PIPELINE_CONFIG_FILE": str(config_file), "ENERGY_PIPELINE_S3_BLOCK": "nowhere"}
-    done = run_command(*arguments, **variables)
-    assert done.returncode == 2
-    assert reason in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+    started = {case: start_command(*wrong, **variables) for case, (wrong, _) in WRONG_COMMANDS.items()}
+    differences = {case: unlike(started[case], 2, reason) for case, (_, reason) in WRONG_COMMANDS.items()}
+    assert {case: difference for case, difference in differences.items() if difference} == {}
     assert isone.faults.requests == ()
 
 
-@pytest.mark.parametrize("arguments", [("run", "--json"), ("status",), ("drain",), ("validate", "--probe")])
-def test_a_prefect_server_that_does_not_answer_is_told_in_a_line(
-    run_command: RunCommand, write_config: WriteConfig, isone: IsoneSandbox, arguments: tuple[str, ...]
+def test_a_prefect_server_that_does_not_answer_is_named_in_the_error(
+    start_command: StartCommand, write_config: WriteConfig, isone: IsoneSandbox
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
     config_file = write_config(isone.api("Fuel Mix", "genfuelmix/current"))
-    done = run_command(*arguments, ENERGY_PIPELINE_CONFIG_FILE=str(config_file), PREFECT_API_URL=url)
-    assert done.returncode == 2
-    told = f"PREFECT_API_URL: the Prefect server at {url} does not answer"
-    assert told in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
-    if "--json" in arguments:
-        results = json.loads(done.stdout)
-        assert results["pipeline_status"] == "failed"
-        assert results["errors"][0].startswith(told)
-        assert isone.faults.requests == ()
+    variables = {"ENERGY_PIPELINE_CONFIG_FILE": str(config_file), "PREFECT_API_URL": url}
+    reason = f"PREFECT_API_URL: the Prefect server at {url} does not answer"
+    run = start_command("run", "--json", **variables)
+    assert unlike(run, 2, reason) is None
+    results = json.loads(run.output)
+    assert results["pipeline_status"] == "failed"
+    assert results["errors"][0].startswith(reason)
+    assert isone.faults.requests == ()
+    others = [
+        start_command(*each, **variables) for each in (("status",), ("drain",), ("validate", "--probe"))
+    ]
+    assert [unlike(command, 2, reason) for command in others] == [None, None, None]
 
 
-@pytest.mark.parametrize("text", ["", "   ", "{", "[]", '{"apis": []}', '{"apis": {}}', "\x00"])
-def test_a_malformed_configuration_is_a_clear_error(
-    run_command: RunCommand, tmp_path: Path, text: str
+def test_a_malformed_configuration_is_an_error_that_names_the_file(
+    start_command: StartCommand, tmp_path: Path
 ) -> None:
-    file = tmp_path / "broken.json"
-    file.write_text(text, encoding="utf-8")
-    done = run_command("validate", "--config", file)
-    assert done.returncode == 2
-    assert str(file) in done.stderr
-    assert "Traceback" not in done.stderr
+    started = {}
+    for number, text in enumerate(["", "   ", "{", "[]", '{"apis": []}', '{"apis": {}}', "\x00"]):
+        file = tmp_path / f"broken_{number}.json"
+        file.write_text(text, encoding="utf-8")
+        started[text] = start_command("validate", "--config", file), file
+    differences = {text: unlike(command, 2, str(file)) for text, (command, file) in started.items()}
+    assert {text: difference for text, difference in differences.items() if difference} == {}
 
 
 def test_validate_reports_every_problem_as_one_json_document(
@@ -206,25 +201,19 @@ def test_status_shows_the_last_run_and_the_newest_objects(
 
 
 @pytest.mark.usefixtures("on_prefect_server")
-@pytest.mark.parametrize(
-    ("interruption", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
-)
-def test_an_interrupted_run_ends_with_its_own_exit_code(
-    aws_environment: None,
-    write_config: WriteConfig,
-    isone: IsoneSandbox,
-    bucket: str,
-    tmp_path: Path,
-    interruption: signal.Signals,
-    exit_code: int,
+def test_an_interrupted_run_ends_with_the_exit_code_of_its_signal(
+    start_command: StartCommand, write_config: WriteConfig, isone: IsoneSandbox, bucket: str
 ) -> None:
     isone.faults.add("*", faults.Fault("hang"), times=None)
     config_file = write_config(
-        isone.api("Fuel Mix", "genfuelmix/current", timeout_seconds=5, max_attempts=20)
+        isone.api("Fuel Mix", "genfuelmix/current"), isone.api("Morning Report", "morningreport/current")
     )
     options = ("--config", config_file, "--bucket", bucket)
-    command = StartedCommand("run", *options, folder=tmp_path, variables=os.environ, outputs=tmp_path)
-    eventually(lambda: isone.faults.requests)
-    command.send_signal(interruption)
-    assert command.wait(100) == exit_code, command.errors
-    assert "Traceback" not in command.errors
+    by_ctrl_c = start_command("run", "--api", "Fuel Mix", *options)
+    by_sigterm = start_command("run", "--api", "Morning Report", *options)
+    eventually(lambda: isone.faults.requests_to("/genfuelmix/*"))
+    by_ctrl_c.send_signal(signal.SIGINT)
+    eventually(lambda: isone.faults.requests_to("/morningreport/*"))
+    by_sigterm.send_signal(signal.SIGTERM)
+    assert (by_ctrl_c.wait(100), by_sigterm.wait(100)) == (130, 143), by_ctrl_c.errors + by_sigterm.errors
+    assert "Traceback" not in by_ctrl_c.errors + by_sigterm.errors

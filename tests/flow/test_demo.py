@@ -1,4 +1,4 @@
-"""`energy-pipeline demo` as a newcomer runs it: alone in a folder, twice, and interrupted."""
+"""`energy-pipeline demo` in a new folder: run twice, kept up with its UI, and interrupted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEMO = [sys.executable, "-m", "flows", "demo"]
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """An ordinary user's environment, with AWS settings that must not matter."""
+    """The environment, with an AWS profile that the demo must ignore."""
     return {**os.environ, "NO_COLOR": "1", "AWS_PROFILE": "no-such-profile"}
 
 
@@ -32,7 +32,7 @@ def environment() -> dict[str, str]:
 def start_demo(
     tmp_path: Path, environment: dict[str, str], new_prefect_home: Callable[[Path], Path]
 ) -> Iterator[StartDemo]:
-    """Starts the demo, not for the first time; one that a failed test leaves behind is killed."""
+    """Starts the demo with a Prefect database that is migrated already; kills it should the test fail."""
     new_prefect_home(tmp_path / ".energy-pipeline" / "prefect")
     started: list[subprocess.Popen[bytes]] = []
 
@@ -64,7 +64,7 @@ def test_each_time_it_stores_four_objects_and_with_ui_it_stays_up_until_interrup
     address = re.search(r"Prefect UI: +(http://\S+)", output.read_text())
     assert address is not None
     assert "<html" in httpx.get(address.group(1)).text
-    # the command it prints for another terminal
+    # the command that it prints for another terminal
     looked = subprocess.run(
         ["sh", "-c", f"set -a; . .energy-pipeline/demo.env; set +a; {sys.executable} -m flows status"],
         cwd=tmp_path,
@@ -101,7 +101,7 @@ def test_an_interrupt_ends_it_and_all_it_started(tmp_path: Path, start_demo: Sta
     process = start_demo(stdout=tmp_path / "stdout.txt", stderr=errors)
     eventually(lambda: moment in errors.read_text(), timeout_seconds=200)
     process.send_signal(signal.SIGINT)
-    # some import leaves the signal's own action in force for a moment; a shell says 130 to either
+    # an import restores the default action of the signal for a moment; a shell reports 130 for both
     assert process.wait(60) in {130, -signal.SIGINT}, errors.read_text()
     assert "Traceback" not in errors.read_text()
     assert processes_that_mention(str(tmp_path)) == []

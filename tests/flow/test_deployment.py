@@ -1,4 +1,4 @@
-"""Blocks registered, deployments made, a real process worker: as the README says, on real servers."""
+"""Blocks, deployments and automations on a real Prefect server, and runs by a real process worker."""
 
 from __future__ import annotations
 
@@ -18,48 +18,53 @@ from prefect.events import EventTrigger
 from prefect_aws import S3Bucket
 
 from blocks.api_credentials import ApiCredentials
+from blocks.register import register_blocks
+from flows.api_config import Settings
 from flows.energy_pipeline import backfill, energy_pipeline
 from flows.orchestration.artifacts import final_state
 from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.run_report import ApiOutcome, results_of_no_run, run_results
 from flows.sandbox.s3_server import EmbeddedS3
-from tests.commands import LoadedCommand
+from tests.commands import StartedCommand
 from tests.conftest import NOW, PASSWORD, REPOSITORY, USERNAME, IsoneSandbox, eventually
 from tests.providers import faults
 
-Command = Callable[..., str]
-StartWorker = Callable[[Mapping[str, str]], LoadedCommand]
+Prefect = Callable[..., None]
+StartWorker = Callable[[Mapping[str, str]], StartedCommand]
 
 
 @pytest.fixture
-def command(prefect_server: EmbeddedPrefectServer, aws_environment: None, tmp_path: Path) -> Command:
-    """Runs a module in the checkout and gives its output."""
+def prefect_in_checkout(
+    prefect_server: EmbeddedPrefectServer, prefect_client: None, tmp_path: Path
+) -> Prefect:
+    """Runs Prefect's command line in the checkout, where `prefect.yaml` is; work pool `energy` exists."""
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name="energy", type="process"), overwrite=True)
 
-    def run(module: str, *arguments: str, **variables: str) -> str:
-        environment = {**os.environ, **prefect_server.client_settings, "NO_COLOR": "1", **variables}
-        command = LoadedCommand(
-            *arguments, folder=REPOSITORY, variables=environment, outputs=tmp_path, module=module
+    def run(*arguments: str, **variables: str) -> None:
+        environment = {**os.environ, **prefect_server.client_settings, **variables}
+        command = StartedCommand(
+            *("--no-prompt", *arguments),
+            folder=REPOSITORY,
+            variables=environment,
+            outputs=tmp_path,
+            module="prefect",
         )
         assert command.wait(200) == 0, command.output + command.errors
-        return command.output + command.errors
 
     return run
 
 
 @pytest.fixture
-def worker(
-    prefect_server: EmbeddedPrefectServer, prefect_client: None, tmp_path: Path
-) -> Iterator[StartWorker]:
-    """Starts a process worker of pool `energy` in a folder that is not the checkout."""
-    with get_client(sync_client=True) as client:
-        client.create_work_pool(WorkPoolCreate(name="energy", type="process"), overwrite=True)
-    started: list[LoadedCommand] = []
+def worker(prefect_server: EmbeddedPrefectServer, tmp_path: Path) -> Iterator[StartWorker]:
+    """Starts a process worker of pool `energy` in a folder other than the checkout."""
+    started: list[StartedCommand] = []
 
-    def start(variables: Mapping[str, str]) -> LoadedCommand:
+    def start(variables: Mapping[str, str]) -> StartedCommand:
         environment = {**os.environ, **prefect_server.client_settings, **variables}
         options = ("worker", "start", "--pool", "energy")
         started.append(
-            LoadedCommand(
+            StartedCommand(
                 *options, folder=tmp_path, variables=environment, outputs=tmp_path, module="prefect"
             )
         )
@@ -68,18 +73,17 @@ def worker(
     yield start
     for process in started:
         process.send_signal(signal.SIGTERM)
-    for process in started:
         process.wait(60)
 
 
-@pytest.mark.usefixtures("prefect_client")
 def test_runs_over_parts_of_a_range_share_it_and_no_day_is_asked_for_twice(
-    command: Command,
+    prefect_in_checkout: Prefect,
     worker: StartWorker,
     isone: IsoneSandbox,
     write_config: Callable[..., Path],
     embedded_s3: EmbeddedS3,
     bucket: str,
+    aws_environment: None,
     tmp_path: Path,
 ) -> None:
     prices = "hourlylmp/da/final"
@@ -99,7 +103,7 @@ def test_runs_over_parts_of_a_range_share_it_and_no_day_is_asked_for_twice(
         "ENERGY_PIPELINE_STATE_DIR": str(tmp_path / "state"),
         "ENERGY_PIPELINE_SPOOL_DIR": str(tmp_path / "spool"),
     }
-    command("prefect", "--no-prompt", "deploy", "--all", **settings)
+    prefect_in_checkout("deploy", "--all", **settings)
     parts = [("2024-01-01", "2024-01-05"), ("2024-01-06", "2024-01-10")]
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("energy-pipeline-backfill/on-demand")
@@ -110,11 +114,9 @@ def test_runs_over_parts_of_a_range_share_it_and_no_day_is_asked_for_twice(
             for first, last in parts
         ]
     worker(settings)
-    worker(settings)
 
     states = [ended_run(run.id).state for run in runs]
     assert [(state.name, state.message) for state in states if state] == [
-        # some of its days went through, and the API is not complete
         (
             "PartiallyCompleted",
             "0 of 1 APIs stored or empty; dates: 4 of 5 stored, 1 of 5 failed; failed: Hub LMP",
@@ -138,14 +140,16 @@ def ended_run(run_id: UUID) -> FlowRun:
     return run
 
 
-@pytest.mark.usefixtures("prefect_client")
 def test_a_deployed_run_goes_through_a_worker_into_the_bucket(
-    command: Command,
+    prefect_in_checkout: Prefect,
     worker: StartWorker,
     isone: IsoneSandbox,
     write_config: Callable[..., Path],
     embedded_s3: EmbeddedS3,
+    prefect_server: EmbeddedPrefectServer,
     bucket: str,
+    aws_environment: None,
+    tmp_path: Path,
 ) -> None:
     auth = {
         "kind": "basic",
@@ -157,17 +161,17 @@ def test_a_deployed_run_goes_through_a_worker_into_the_bucket(
         isone.api("Morning Report", "morningreport/current", auth=auth),
     )
     settings = {"ENERGY_PIPELINE_CONFIG_FILE": str(config_file)}
-    credentials = {"ISONE_API_USERNAME": USERNAME, "ISONE_API_PASSWORD": PASSWORD}
-    command(
-        "blocks.register",
-        **credentials,
-        ENERGY_PIPELINE_S3_BUCKET=bucket,
-        ENERGY_PIPELINE_S3_FOLDER="raw",
-    )
-    command("prefect", "--no-prompt", "deploy", "--all", **settings)
+    registered = {
+        "ISONE_API_USERNAME": USERNAME,
+        "ISONE_API_PASSWORD": PASSWORD,
+        "ENERGY_PIPELINE_S3_BUCKET": bucket,
+        "ENERGY_PIPELINE_S3_FOLDER": "raw",
+    }
+    register_in_a_process({**prefect_server.client_settings, **registered}, tmp_path)
+    prefect_in_checkout("deploy", "--all", **settings)
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("energy-pipeline/on-demand")
-        # what the UI shows as a multi-select
+        # the choices of the UI's multi-select
         assert deployment.parameter_openapi_schema is not None
         choices = deployment.parameter_openapi_schema["properties"]["apis"]["items"]["enum"]
         assert choices == ["Fuel Mix", "Morning Report"]
@@ -192,15 +196,13 @@ def test_a_deployed_run_goes_through_a_worker_into_the_bucket(
     assert failed.state.is_failed()
     message = "0 of 1 APIs stored or empty; failed: Morning Report"
     assert failed.state.message == message
-    # its last words, and no more of it than of any flow run that fails
+    # the worker's log ends with the reason, as of any flow run that fails
     eventually(lambda: f"FailedRun: {message}" in started.output + started.errors)
     assert "TypeError" not in started.output + started.errors
 
 
-@pytest.mark.usefixtures("prefect_client")
-def test_the_scheduled_deployment_gets_its_runs_in_market_time(command: Command) -> None:
-    command("prefect", "work-pool", "create", "energy", "--type", "process", "--overwrite")
-    command("prefect", "--no-prompt", "deploy", "--name", "scheduled")
+def test_the_scheduled_deployment_gets_its_runs_in_market_time(prefect_in_checkout: Prefect) -> None:
+    prefect_in_checkout("deploy", "--name", "scheduled")
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("energy-pipeline/scheduled")
     (schedule,) = deployment.schedules
@@ -211,16 +213,17 @@ def test_the_scheduled_deployment_gets_its_runs_in_market_time(command: Command)
             runs = client.read_flow_runs(limit=200)
         return [run for run in runs if run.deployment_id == deployment.id and run.auto_scheduled]
 
-    # a server whose scheduler is broken looks healthy otherwise
+    # where the scheduler fails, the server says so only in its log
     runs = eventually(scheduled_runs, timeout_seconds=120)
     assert {run.expected_start_time.minute for run in runs if run.expected_start_time} == {15}
     with get_client(sync_client=True) as client:
         client.delete_deployment(deployment.id)
 
 
-@pytest.mark.usefixtures("prefect_client")
-def test_the_automations_are_taken_and_know_how_runs_end(command: Command) -> None:
-    command("prefect", "automation", "create", "--from-file", "blocks/automations.yaml")
+def test_the_automations_are_accepted_and_expect_the_names_of_final_states(
+    prefect_in_checkout: Prefect,
+) -> None:
+    prefect_in_checkout("automation", "create", "--from-file", "blocks/automations.yaml")
     with get_client(sync_client=True) as client:
         found = client.read_automations()
         for automation in found:
@@ -246,24 +249,33 @@ def test_the_automations_are_taken_and_know_how_runs_end(command: Command) -> No
         assert set(trigger.match_related["prefect.resource.name"]) == flows  # type: ignore[call-overload]
 
 
-@pytest.mark.usefixtures("prefect_client")
+def register_in_a_process(variables: Mapping[str, str], folder: Path) -> None:
+    registering = StartedCommand(
+        folder=REPOSITORY, variables={**os.environ, **variables}, outputs=folder, module="blocks.register"
+    )
+    assert registering.wait(200) == 0, registering.errors
+    assert "S3Bucket 's3-for-energy': " in registering.output
+
+
 def test_registering_blocks_again_changes_nothing_and_says_so(
-    command: Command, bucket: str, embedded_s3: EmbeddedS3
+    prefect_client: None, bucket: str, embedded_s3: EmbeddedS3
 ) -> None:
+    settings = Settings(s3_block="registered-here", s3_bucket=bucket)
     variables = {
-        "ENERGY_PIPELINE_S3_BLOCK": "registered-here",
-        "ENERGY_PIPELINE_S3_BUCKET": bucket,
         "ISONE_API_USERNAME": "someone",
         "ISONE_API_PASSWORD": "canary-password",
+        "AWS_ENDPOINT_URL_S3": embedded_s3.endpoint_url,
+        "AWS_ACCESS_KEY_ID": embedded_s3.access_key,
+        "AWS_SECRET_ACCESS_KEY": embedded_s3.secret_key,
     }
-    first = command("blocks.register", **variables)
-    again = command("blocks.register", **variables)
-    other = command("blocks.register", **{**variables, "ENERGY_PIPELINE_S3_FOLDER": "elsewhere"})
+    first = register_blocks(settings, variables)
+    again = register_blocks(settings, variables)
+    other = register_blocks(settings, {**variables, "ENERGY_PIPELINE_S3_FOLDER": "elsewhere"})
 
     assert "S3Bucket 'registered-here': created" in first
-    assert again.count(": unchanged") == 3
+    assert [line.rpartition(": ")[2] for line in again] == ["unchanged"] * 3
     assert "S3Bucket 'registered-here': updated bucket_folder" in other
-    assert "canary-password" not in first + again + other
+    assert "canary-password" not in str([first, again, other])
     stored: Any = S3Bucket.load("registered-here")
     assert (stored.bucket_name, stored.bucket_folder) == (bucket, "elsewhere")
     assert stored.credentials.aws_secret_access_key.get_secret_value() == embedded_s3.secret_key
@@ -272,11 +284,12 @@ def test_registering_blocks_again_changes_nothing_and_says_so(
     assert "canary-password" not in repr(credentials)
 
 
-def test_registering_without_settings_says_what_is_missing(command: Command, tmp_path: Path) -> None:
-    missing = {"ENERGY_PIPELINE_S3_BUCKET": "", "ISONE_API_USERNAME": "", "ISONE_API_PASSWORD": ""}
-    output = command("blocks.register", **missing)
-    assert "ENERGY_PIPELINE_S3_BUCKET is not set" in output
-    assert "ISONE_API_USERNAME and ISONE_API_PASSWORD are not both set" in output
+def test_registering_without_settings_says_what_is_missing(prefect_client: None) -> None:
+    lines = register_blocks(Settings(s3_bucket=None), {})
+    assert [line.partition(": ")[2] for line in lines] == [
+        "left alone, ENERGY_PIPELINE_S3_BUCKET is not set",
+        "left alone, ISONE_API_USERNAME and ISONE_API_PASSWORD are not both set",
+    ]
 
 
 def test_the_blocks_secrets_are_hidden_by_the_api(prefect_client: None) -> None:

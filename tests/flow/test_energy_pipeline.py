@@ -1,4 +1,4 @@
-"""Whole runs of the flow on a real API, S3 server and Prefect server."""
+"""Whole runs of the flow with a real API, S3 server and Prefect server."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def keys_in(s3: EmbeddedS3, bucket: str) -> set[str]:
 
 
 def task_runs_of(results: RunResults) -> dict[str, TaskRun]:
-    """The run's task runs by name, once the server has recorded the end of each."""
+    """The run's task runs by name; waits until the server has recorded a final state for each."""
     run_filter = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(results["run_id"])]))
 
     def all_ended() -> dict[str, TaskRun]:
@@ -66,7 +66,7 @@ def task_runs_of(results: RunResults) -> dict[str, TaskRun]:
 
 
 def logs_of(results: RunResults) -> list[Log]:
-    """The run's log, once the server has all of it."""
+    """The run's log; waits until the server has the last line of the flow run and of each task run."""
     run_filter = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[UUID(results["run_id"])]))
 
     def all_lines() -> list[Log]:
@@ -192,7 +192,7 @@ def test_one_api_failing_in_any_way_stops_no_other(
     assert results["statistics"]["failed_collections"] == len(FAULTS) + 1
     assert results["summary"]["successful_end_to_end"] == 2
 
-    # in Prefect: a failed task run with its one-line reason, one line in the log, no traceback
+    # in Prefect: a failed task run whose message is the error, one line in the log, no traceback
     task_runs = task_runs_of(results)
     log = logs_of(results)
     for name in (*FAULTS, "locked out"):
@@ -262,11 +262,11 @@ def test_an_upload_is_tried_again_without_asking_the_api_again(
     aws_environment: None,
     write_config: WriteConfig,
     isone: IsoneSandbox,
+    short_retry_delays: None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(collection_tasks.collect_and_store, "retry_delay_seconds", [0.1, 0.1])
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     config_file = write_config(isone.api("Fuel Mix", "genfuelmix/current"))
     results = EnergyDataPipelineIntegration(config_file, "unreachable").run_full_pipeline()
@@ -282,12 +282,13 @@ def test_a_fault_of_ours_is_retried_within_the_apis_attempts_and_leaves_its_trac
     pipeline_on: PipelineOn,
     write_config: WriteConfig,
     isone: IsoneSandbox,
+    short_retry_delays: None,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def broken(*_: object, **__: object) -> bytes:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(collection_tasks.collect_and_store, "retry_delay_seconds", [0.1, 0.1])
     monkeypatch.setattr(api_objects, "csv_bytes", broken)
     config_file = write_config(
         isone.api("broken", "genfuelmix/current", max_attempts=2),
@@ -300,6 +301,8 @@ def test_a_fault_of_ours_is_retried_within_the_apis_attempts_and_leaves_its_trac
     assert outcomes["broken"]["collection_status"] == "failed"
     assert len(isone.faults.requests_to("/genfuelmix/current")) == 2
     assert results["statistics"]["total_apis"] == 2
+    assert "Traceback" in caplog.text
+    assert "RuntimeError: a bug" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -346,7 +349,7 @@ def test_a_wrong_choice_fails_the_run_before_any_request(
     assert reason in str(run.state.message if run.state else "")
 
 
-def test_status_tells_the_last_run_and_each_apis_newest_object(
+def test_the_status_holds_the_last_run_and_the_newest_object_of_each_api(
     pipeline_on: PipelineOn, write_config: WriteConfig, isone: IsoneSandbox
 ) -> None:
     pipeline = pipeline_on(write_config(*four_apis(isone)))

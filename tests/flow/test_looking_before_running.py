@@ -1,4 +1,4 @@
-"""`preview`, `validate --probe`, `catalog` and `add` as users run them, and objects of several formats."""
+"""`preview`, `validate --probe`, `catalog` and `add` in their own processes, and a run with every output."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TestPreview:
         assert "Int64" in done.stdout
         assert "2024-01-01T00:" in done.stdout
         assert "nothing was stored" in done.stdout
-        # no block is referred to, so Prefect has nothing to do with it
+        # the configuration refers to no block, so that Prefect is not needed
         assert "Prefect" not in done.stdout + done.stderr
 
     def test_as_json_it_is_one_document(
@@ -102,7 +102,7 @@ class TestProbe:
         assert "writing was not tried" in answers[f"bucket {bucket}"][1]
         assert "wrong-1234" not in done.stdout + done.stderr
         assert PASSWORD not in done.stdout + done.stderr
-        # an unset variable is a wrong configuration, whatever else answers
+        # an unset variable makes the configuration wrong, whatever the other probes find
         assert (report["config_valid"], done.returncode) == (False, 2)
         assert len(isone.faults.requests_to("/morningreport/*")) == 1
         assert objects_in(embedded_s3, bucket) == []

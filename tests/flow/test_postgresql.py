@@ -1,4 +1,4 @@
-"""A Prefect server on PostgreSQL, as many workers want it, runs what one on SQLite does."""
+"""A backfill with a Prefect server on PostgreSQL, which many workers need, does the same as on SQLite."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NOT_ROOT = ("postgres", "nobody")
 def programs() -> Path:
     """The folder of PostgreSQL's server programs."""
     found = shutil.which("postgres")
-    # resolved, since what is on the PATH may be a link to one of them
+    # resolved, since distributions link single programs of that folder into the PATH
     at_hand = [Path(found).resolve().parent] if found else []
     folders = [*at_hand, *sorted(Path("/usr/lib/postgresql").glob("*/bin"))]
     usable = [folder for folder in folders if all((folder / name).exists() for name in NEEDED)]
@@ -40,14 +40,18 @@ def programs() -> Path:
 
 
 class PostgreSQL:
-    """A database of this test's own, at a socket in its folder and at no port."""
+    """A PostgreSQL server on a Unix socket in its folder; it listens on no port.
+
+    Args:
+        folder: Where its data, socket and log are.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._programs = programs()
         self._user: dict[str, Any] = {}
         if os.getuid() == 0:
-            # which refuses to run as root
+            # PostgreSQL refuses to run as root
             names = {entry.pw_name: entry for entry in pwd.getpwall()}
             user = next(names[name] for name in NOT_ROOT if name in names)
             os.chown(folder, user.pw_uid, user.pw_gid)
@@ -58,7 +62,7 @@ class PostgreSQL:
         return f"postgresql+asyncpg://prefect@/postgres?host={self._folder}"
 
     def run(self, program: str, *arguments: str) -> str:
-        # a file, since what is started must not hold on to a pipe of ours
+        # to a file, since the server would inherit a pipe and keep it open
         with (self._folder / "output").open("wb") as output_file:
             done = subprocess.run(
                 [self._programs / program, *arguments],
@@ -92,7 +96,7 @@ class PostgreSQL:
 
 @pytest.fixture
 def postgresql() -> Iterator[PostgreSQL]:
-    # not below pytest's folder, which other users may not enter
+    # not in pytest's folder, which other users cannot enter
     with tempfile.TemporaryDirectory(prefix="energy-pg-", ignore_cleanup_errors=True) as folder:
         server = PostgreSQL(Path(folder))
         with server.serving():
@@ -118,7 +122,7 @@ def test_a_backfill_does_the_same_as_on_sqlite(
     monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", postgresql.url)
     home = tmp_path / "prefect-on-postgresql"
     with EmbeddedPrefectServer(home, run_services=True, inherits_settings=True) as server:
-        # in a process of its own, since Prefect sends a process's events to the first server it knew
+        # in another process, since Prefect sends a process's events to the first server it connected to
         done = run_command(
             *("run", "--config", config, "--bucket", bucket, "--api", "On PostgreSQL", "--json"),
             *("--start", f"{days[0]}", "--end", f"{days[1]}"),

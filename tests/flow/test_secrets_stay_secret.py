@@ -1,4 +1,4 @@
-"""Secrets of every kind, before services that repeat them: they are sent, and then nowhere to be found."""
+"""Secrets of every kind and services that echo them: each is sent, and none is printed, logged or stored."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from flows.process.prefect_server import EmbeddedPrefectServer
 from flows.sandbox.loopback_server import LoopbackServer
 from flows.sandbox.s3_identities import S3Identity
 from flows.sandbox.s3_server import EmbeddedS3
-from tests.commands import LoadedCommand
+from tests.commands import StartedCommand
 from tests.conftest import eventually
 
-# letters and figures alone, so that no escape hides it from the search
+# letters and digits only, so that it reads the same however it is escaped
 STEM = "C4n4ry4711"
 SECRETS = {
     name: f'{STEM}-{name}/&+"ü 1'
@@ -58,7 +58,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 class EchoingService:
-    """Repeats the credentials it is sent, in whatever way its path asks for: `/{kind}/{mode}`."""
+    """Echoes the credentials of a request in the way that its path names: `/{kind}/{mode}`."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -114,11 +114,11 @@ MODES: dict[str, dict[str, Any]] = {
 }
 
 
-# what differs between the others is how they are sent
-REPEATED_IN_EVERY_WAY = {"basic", "query", "password-grant"}
+# the other kinds differ only in how they are sent
+ECHOED_IN_EVERY_MODE = {"basic", "query", "password-grant"}
 
 
-async def s3_that_repeats_the_session_token(scope: Scope, receive: Receive, send: Send) -> None:
+async def s3_that_echoes_the_session_token(scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope, receive)
     await request.body()
     token = request.headers.get("x-amz-security-token", "no token")
@@ -158,19 +158,19 @@ def configuration_for(service: EchoingService) -> dict[str, Any]:
         entry(kind, mode, **options)
         for kind in KINDS
         for mode, options in MODES.items()
-        if kind in REPEATED_IN_EVERY_WAY or mode in {"fine", "conflict", "cut"}
+        if kind in ECHOED_IN_EVERY_MODE or mode in {"fine", "conflict", "cut"}
     ]
     apis += [entry(kind, "fine", "token-refused") for kind in KINDS if "grant" in kind]
-    # the attempt after a failed one writes it to the log
+    # a second attempt, since it logs the error of the first
     return {"apis": apis, "defaults": {"max_attempts": 2}}
 
 
 def places_of(content: bytes) -> list[str]:
-    """What stands around each place where a part of a secret is found, plain or in base64."""
+    """The text around each occurrence of a secret, plain or in base64."""
     wanted = [STEM.encode().lower()]
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + STEM.encode())
-        # without the letters at its ends, which what stands around it has a share in
+        # without its first and last letters, which depend on the bytes beside it
         wanted.append(encoded[4 if shift else 0 : -4].lower())
     found = []
     searched = content.lower()
@@ -222,7 +222,7 @@ def test_no_secret_is_shown_logged_or_kept(
     def run_in_a_process(*arguments: str, **changes: str) -> str:
         options = ["--config", str(config_file), "--bucket", BUCKET]
         environment = {**os.environ, **changes}
-        command = LoadedCommand(*arguments, *options, folder=work, variables=environment, outputs=tmp_path)
+        command = StartedCommand(*arguments, *options, folder=work, variables=environment, outputs=tmp_path)
         command.wait(200)
         told.extend((command.output, command.errors))
         return command.output
@@ -235,14 +235,14 @@ def test_no_secret_is_shown_logged_or_kept(
     assert all(by_name[name]["findings"] for name in fine)
     hidden = [name for name, result in by_name.items() if "***" in str(result["error"])]
     assert {name.split()[1] for name in hidden} >= {"conflict", "page", "error", "cut", "broken"}
-    # not proven by a service that was never sent any
+    # the test proves nothing unless the services have received every secret
     assert {kind for kind, sent in service.seen.items() if places_of(sent.encode())} >= {
         *KINDS,
         "password-grant grant",
         "client-grant grant",
     }
 
-    with LoopbackServer(s3_that_repeats_the_session_token) as strange_s3:
+    with LoopbackServer(s3_that_echoes_the_session_token) as strange_s3:
         strange = {"AWS_ENDPOINT_URL_S3": strange_s3.base_url, "AWS_SESSION_TOKEN": S3_SESSION_TOKEN}
         output = run_in_a_process("run", "--api", "basic fine", **strange)
         assert "StrangeToken: *** and *** are not known here" in output
@@ -259,9 +259,9 @@ def test_no_secret_is_shown_logged_or_kept(
         told += outputs_of(config_file, "status --json")
         assert "does not answer" in told[-1]
         assert "not looked up: listing" in told[-1]
-    # in a process of its own, since Prefect keeps its settings from the threads that probe
+    # in another process, since `temporary_settings` do not reach the threads that probe
     report = run_in_a_process("validate", "--probe", "--json", AWS_ENDPOINT_URL_S3=own_s3.endpoint_url)
-    # the bucket and the spool beside them
+    # and one each for the bucket and the spool
     assert len(json.loads(report)["probes"]) == len(by_name) + 2
     told.append(caplog.text)
 
@@ -283,7 +283,7 @@ def test_no_secret_is_shown_logged_or_kept(
 
 
 def outputs_of(config_file: Path, *commands: str) -> list[str]:
-    """What commands print; `|` stands between arguments that hold spaces."""
+    """The outputs of commands run in this process; `|` separates arguments that contain spaces."""
     found = []
     for command in commands:
         arguments = command.split("|") if "|" in command else command.split()

@@ -1,4 +1,4 @@
-"""Task runners other than threads: processes of a Dask cluster store the same."""
+"""Task runners: the processes of a Dask cluster store the same as threads."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def test_the_processes_of_a_dask_cluster_store_what_threads_do(
     stored = bodies_in(embedded_s3, bucket, "by_processes")
     assert stored == bodies_in(embedded_s3, bucket, "by_threads")
     assert len(stored) == 9
-    # which counts what has come back from those processes
+    # the progress of the Dask run counts the results of the other processes
     assert (seen[-1].planned, seen[-1].done, seen[-1].failed) == (10, 10, 1)
     assert seen[-1].rows == by_processes["rows"]
 
 
-def test_a_wrong_setting_is_told_in_a_line_by_the_run(
+def test_a_wrong_setting_fails_the_run_and_is_named_in_its_errors(
     pipeline_on: PipelineOn, write_config: WriteConfig, isone: IsoneSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = pipeline_on(write_config(isone.api("Fuel Mix", "genfuelmix/current")))
