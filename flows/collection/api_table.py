@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from flows.api_config import ApiConfig
-from flows.documents import DocumentError, readable
+from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector, Response
 from flows.pagination import collect_pages
 from flows.request_plan import PlannedCollection
@@ -60,8 +60,7 @@ def collect_table(
     _refuse_what_is_partly_published(collected)
     try:
         with tabulating or nullcontext():
-            form = collection.api.format
-            parts = [Part(readable(each.body, form, each.charset), labels) for each, labels in collected]
+            parts = [Part(each.document, labels) for each, labels in collected]
             table = tabulate(parts, layout_of(collection.api))
     except DocumentError as error:
         where = payloads[0].source_url + (f" and its {len(payloads) - 1} other pages" if payloads[1:] else "")

@@ -9,7 +9,7 @@ import httpx
 from h2.exceptions import H2Error
 
 from flows.api_config import ResolvedSecrets, TokenAuth, is_loopback
-from flows.documents import DocumentError, readable
+from flows.documents import Document
 from flows.http_collector.authentication import authenticated, same_origin
 from flows.http_collector.deadlines import BoundedClient
 from flows.http_collector.redirects import is_inward
@@ -43,16 +43,14 @@ class Reply:
     """What came back.
 
     Attributes:
-        body: The bytes, decompressed; none where the API says that it has no data.
+        document: The decompressed body; an empty one where the API says that it has no data.
         next_url: Where the HTTP Link header says that the next page is.
         is_unpublished: It is a 404, which for dates so young means that their data is still to come.
-        charset: Of the body, by its Content-Type.
     """
 
-    body: bytes = field(repr=False)
+    document: Document = field(repr=False)
     next_url: str | None = None
     is_unpublished: bool = False
-    charset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -144,12 +142,12 @@ class Attempt:
                     raise _TokenRefusedError
             if not response.is_success:
                 return self._reply_to_error(response, deadline)
-            body = self._read(response, deadline)
-            meaning = meaning_of(api, response.status_code, self._readable(body, response))
+            document = self._document(self._read(response, deadline), response)
+            meaning = meaning_of(api, response.status_code, document)
             if meaning is None:
-                return Reply(body, _next_url(url, response), charset=response.charset_encoding)
+                return Reply(document, _next_url(url, response))
             if meaning.is_empty:
-                return Reply(b"")
+                return Reply(self._document(b"", response))
             raise self._failure(": ".join(filter(None, ("answers with an error", meaning.words))))
 
     def _reply_to_error(self, response: httpx.Response, deadline: float) -> Reply:
@@ -159,21 +157,19 @@ class Attempt:
             start += chunk
             if len(start) >= _ERROR_BODY_BYTES or time.monotonic() > deadline:
                 break
-        start = self._readable(start, response)
-        meaning = meaning_of(self.request.api, response.status_code, start)
+        document = self._document(start, response)
+        meaning = meaning_of(self.request.api, response.status_code, document)
         is_still_to_come = (
             self.request.may_be_unpublished and response.status_code == httpx.codes.NOT_FOUND and not meaning
         )
         if is_still_to_come or (meaning and meaning.is_empty):
-            return Reply(b"", is_unpublished=is_still_to_come)
+            return Reply(self._document(b"", response), is_unpublished=is_still_to_come)
+        start = document.readable_body(strict=False)
         raise failed_status(response, self.shown_url, start, words=meaning.words if meaning else "")
 
-    def _readable(self, body: bytes, response: httpx.Response) -> bytes:
-        try:
-            return readable(body, self.request.api.format, response.charset_encoding)
-        except DocumentError:
-            # it may be cut; tabulating says what is wrong with a whole one
-            return body
+    def _document(self, body: bytes, response: httpx.Response) -> Document:
+        api = self.request.api
+        return Document(body, api.format, response.charset_encoding, api.skip_rows)
 
     def _seconds_left(self, deadline: float) -> float:
         return max(deadline - time.monotonic(), 0.001)

@@ -16,6 +16,7 @@ import httpx
 import tenacity
 
 from flows.api_config import ApiConfig, ResolvedSecrets, keep_out_of_logs
+from flows.documents import Document
 from flows.http_collector.attempt import Attempt, Reply, full_url, run_stopped
 from flows.http_collector.authentication import same_origin
 from flows.http_collector.connections import Connections
@@ -38,20 +39,23 @@ class Response:
     """What an API answered.
 
     Attributes:
-        body: The reply's bytes, decompressed.
+        document: The decompressed body, decoded when its value is first asked for.
         source_url: The address asked, with its parameters and without secrets.
         collected_at: When the reply was complete (UTC).
         next_url: Where the HTTP Link header says that the next page is.
         is_unpublished: It is a 404, which for dates so young means that their data is still to come.
-        charset: Of the body, by its Content-Type.
     """
 
-    body: bytes = field(repr=False)
+    document: Document = field(repr=False)
     source_url: str
     collected_at: datetime
     next_url: str | None = None
     is_unpublished: bool = False
-    charset: str | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The decompressed bytes."""
+        return self.document.body
 
 
 class HttpCollector:
@@ -141,7 +145,7 @@ class HttpCollector:
             ends_api = error.is_refusal or gives_up
             raise CollectionError(self.redact(error.reason) + tried, ends_api=ends_api) from None
         now = datetime.now(UTC)
-        return Response(reply.body, shown_url, now, reply.next_url, reply.is_unpublished, reply.charset)
+        return Response(reply.document, shown_url, now, reply.next_url, reply.is_unpublished)
 
     def _send(self, request: CollectionRequest, shown_url: str, host: HostLimit) -> Reply:
         api, key, made = request.api, _key(request), self._attempts[_identity(request)]

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from flows.api_config import ApiConfig, ReplyCondition
 from flows.documents import (
+    Document,
     DocumentError,
+    DocumentFormat,
     IntegerText,
     JsonValue,
-    archive_members,
     compact_json,
-    decode_json,
-    decode_xml,
     source_text,
     values_at,
 )
@@ -35,11 +34,11 @@ class Meaning:
     words: str = ""
 
 
-def meaning_of(api: ApiConfig, status: int, body: bytes) -> Meaning | None:
+def meaning_of(api: ApiConfig, status: int, document: Document) -> Meaning | None:
     """What `empty_when` and `error_when` of an API make of a reply; None where neither applies."""
     if not (api.empty_when or api.error_when):
         return None
-    reply = _Reply(api, status, body)
+    reply = _Reply(api, status, document)
     if any(reply.fulfils(condition) for condition in api.empty_when):
         return Meaning(is_empty=True)
     for condition in api.error_when:
@@ -51,12 +50,11 @@ def meaning_of(api: ApiConfig, status: int, body: bytes) -> Meaning | None:
 class _Reply:
     """A reply that is read only as far as conditions ask."""
 
-    def __init__(self, api: ApiConfig, status: int, body: bytes) -> None:
+    def __init__(self, api: ApiConfig, status: int, document: Document) -> None:
         self._api = api
         self._status = status
-        self._body = body
-        self._parts: list[tuple[str, bytes]] | None = None
-        self._documents: dict[int, JsonValue] = {}
+        self._document = document
+        self._parts: list[_Part] | None = None
 
     def fulfils(self, condition: ReplyCondition) -> bool:
         if condition.status and self._status not in condition.status:
@@ -80,39 +78,52 @@ class _Reply:
     def _has_text(self, text: str) -> bool:
         wanted = text.casefold()
         return any(
-            wanted in part[:_TEXT_BYTES].decode("utf-8", "replace").casefold() for _, part in self._readable()
+            wanted in part.body[:_TEXT_BYTES].decode("utf-8", "replace").casefold()
+            for part in self._readable()
         )
 
     def _values(self, path: Sequence[str]) -> Iterator[JsonValue]:
-        for index, (form, body) in enumerate(self._readable()):
-            # a document without these keys cannot have anything there, and need not be read
-            if all(key.lstrip("@").encode() in body for key in path if key.isascii() and key != "$"):
-                if index not in self._documents:
-                    self._documents[index] = _document(form, body)
-                yield from values_at(self._documents[index], path)
+        for part in self._readable():
+            # a document without these keys has nothing there, and need not be decoded
+            if all(key.lstrip("@").encode() in part.body for key in path if key.isascii() and key != "$"):
+                yield from values_at(part.value(), path)
 
-    def _readable(self) -> list[tuple[str, bytes]]:
-        """The bodies to look into: the reply's own, or those in its archive."""
+    def _readable(self) -> list[_Part]:
+        """The documents to look into: the reply's own, or those in its archive."""
         if self._parts is None:
-            self._parts = [(self._api.format, self._body)]
-            if self._body.startswith(b"PK"):
+            documents: tuple[Document, ...] = (self._document,)
+            if self._document.body.startswith(b"PK"):
                 try:
-                    members = archive_members(self._body, int(self._api.max_response_mb * 1e6))
+                    documents = self._document.members(int(self._api.max_response_mb * 1e6))
                 except DocumentError:
                     # what is wrong with it is told where it is to become a table
-                    members = ()
-                self._parts = [(member.format, member.body) for member in members]
+                    documents = ()
+            self._parts = [_Part(document) for document in documents]
         return self._parts
 
 
-def _document(form: str, body: bytes) -> JsonValue:
-    # an error may come as XML where JSON or CSV was asked for, and the other way round
-    looks_like = {b"<": "xml", b"{": "json", b"[": "json"}
-    start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    try:
-        return {"xml": decode_xml, "json": decode_json}[looks_like.get(start, form)](body)
-    except (KeyError, DocumentError):
-        return None
+class _Part:
+    """A document, decoded as what it looks like."""
+
+    def __init__(self, document: Document) -> None:
+        self.body = document.readable_body(strict=False)
+        form = self._form(document.form)
+        self._document = document if form == document.form else Document(self.body, form)
+
+    def value(self) -> JsonValue:
+        """What it decodes to; None where it cannot be decoded."""
+        if self._document.form not in {"json", "xml"}:
+            return None
+        try:
+            value: JsonValue = self._document.value()
+        except DocumentError:
+            return None
+        return value
+
+    def _form(self, form: DocumentFormat) -> DocumentFormat:
+        # an error may come as XML where JSON or CSV was asked for, and the other way round
+        start = self.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        return "xml" if start == b"<" else "json" if start in {b"{", b"["} else form
 
 
 def _is_meant(value: JsonValue, condition: ReplyCondition) -> bool:
@@ -125,7 +136,7 @@ def _is_meant(value: JsonValue, condition: ReplyCondition) -> bool:
 
 
 def _is_something(value: JsonValue) -> bool:
-    return int(value) != 0 if isinstance(value, int | IntegerText) else bool(value)
+    return value.text.strip("-0") != "" if isinstance(value, IntegerText) else bool(value)
 
 
 def _shown(value: JsonValue) -> str:

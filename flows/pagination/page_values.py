@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from flows.documents import show_path, values_at
+from flows.documents import NumberText, show_path, values_at
 from flows.http_collector import CollectionError
 from flows.pagination.pages import Page
 
@@ -24,7 +24,7 @@ def text_at(page: Page, path: Sequence[str], shown_url: str) -> str | None:
                 "where paging needs a text or a number"
             )
         # null, false and what is empty are none
-        if isinstance(value, str | int | float) and value is not False and str(value).strip():
+        if isinstance(value, str | int | NumberText) and value is not False and str(value).strip():
             # as it is: what is opaque goes back as it came
             return str(value)
     return None

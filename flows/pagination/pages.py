@@ -15,13 +15,11 @@ from flows.api_config import (
     PagePagination,
 )
 from flows.documents import (
+    CsvRows,
+    Document,
     DocumentError,
     JsonValue,
-    decode_json,
-    decode_xml,
     find_records,
-    read_csv_rows,
-    readable,
     show_path,
     values_at,
     walk_to_records,
@@ -72,7 +70,7 @@ def read_page(api: ApiConfig, payload: Response, last: Page | None) -> Page:
     """
     number = last.number + 1 if last else 1
     try:
-        rows, document, found_at = _content(api, readable(payload.body, api.format, payload.charset))
+        rows, document, found_at = _content(api, payload.document)
         page = Page(number, rows, last.rows_so_far if last else 0, document, payload.next_url)
         if found_at is None:
             return replace(page, place=tuple(api.records or api.rows_from or api.columnar or ()))
@@ -179,11 +177,11 @@ def _leaves(value: JsonValue, path: tuple[str, ...]) -> Iterator[tuple[tuple[str
         yield path, value
 
 
-def _content(api: ApiConfig, body: bytes) -> tuple[Sequence[Any], JsonValue, tuple[str, ...] | None]:
+def _content(api: ApiConfig, response: Document) -> tuple[Sequence[Any], JsonValue, tuple[str, ...] | None]:
     """The records of a page, the document they stand in, and where they were found, if not configured."""
-    if api.format == "csv":
-        return read_csv_rows(body, api.skip_rows)[1], None, None
-    document = decode_xml(body) if api.format == "xml" else decode_json(body)
+    document = response.value()
+    if isinstance(document, CsvRows):
+        return document.rows, None, None
     if api.columnar:
         columns = [value for value in values_at(document, api.columnar) if isinstance(value, dict)]
         lists = [value for column in columns for value in column.values() if isinstance(value, list)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.documents.errors import DocumentError
-from flows.documents.json_document import compact_json
+from flows.documents import DocumentError, compact_json
 from flows.tabulation.column_names import TEXT_KEY
 from flows.tabulation.record_paths import Column
 

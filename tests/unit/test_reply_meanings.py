@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flows.api_config import ApiConfig
+from flows.documents import Document
 from flows.http_collector.response_classification import meaning_of
 from tests.conftest import IsoneSandbox
 from tests.providers.faults import Fault
@@ -66,7 +67,7 @@ def test_an_error_is_known_by_its_place_and_told_in_the_providers_words(
 ) -> None:
     entry = {"name": "a", "url": "https://example.com", "output_folder": "f", "csv_prefix": "p"}
     api = ApiConfig.model_validate({**entry, "format": form, "error_when": condition})
-    meaning = meaning_of(api, status, body)
+    meaning = meaning_of(api, status, Document(body, api.format))
     assert (meaning.words if meaning else None) == words
     assert not (meaning and meaning.is_empty)
 

@@ -1,0 +1,173 @@
+"""The shortcut for flat records of scalars: msgspec decodes them into Structs made for their first record.
+
+It serves the largest responses there are, those of thousands of records with the same keys, without a
+dictionary for each record and without the text of each number. It declines what it might not read exactly
+as the general way does.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from dataclasses import dataclass, field
+from operator import attrgetter
+from types import NoneType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import polars as pl
+
+from flows.documents import show_path
+from flows.tabulation.column_names import element_path, name_columns
+from flows.tabulation.column_types import SURE_SIGNIFICANT_DIGITS, typed_series
+from flows.tabulation.table import RecordsTable, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.tabulation.record_paths import Path
+
+_MAX_FIRST_RECORD_BYTES = 65_536
+_MAX_FIELDS = 500
+_MAX_DEPTH = 10
+_WRAPPERS = re.compile(r'\s*(?:\{\s*"[^"\\]*"\s*:\s*)*\[\s*')
+_WRAPPER_KEY = re.compile(r'"([^"\\]*)"')
+_NUMBER_PATTERN = bytes(
+    ord("0") if byte in b"0123456789." else ord("e") if byte in b"eE" else byte for byte in range(256)
+)
+# what a field is decoded to, by its value in the first record, and the type of its column
+_FIELD_TYPES: dict[type, tuple[Any, type[pl.DataType]]] = {
+    str: (str | None, pl.String),
+    NoneType: (str | None, pl.String),
+    bool: (bool | None, pl.Boolean),
+    float: (float | None, pl.Float64),
+    # decimals may follow
+    int: (int | float | None, pl.Float64),
+}
+
+
+def typed_records(bodies: Sequence[bytes], records: Sequence[str] | None) -> RecordsTable | None:
+    """Tabulate JSON responses whose records are flat and alike, with scalars of one type for each key.
+
+    Args:
+        bodies: The responses, in UTF-8.
+        records: The path of the records, where it is configured.
+
+    Returns:
+        The table that the general way gives, or None where that is not certain.
+    """
+    shape = _first_shape(bodies[0]) if bodies else None
+    if shape is None or (records is not None and tuple(records) != shape.wrappers):
+        return None
+    columns: list[list[Any]] = [[] for _ in shape.leaves]
+    heights: list[int] = []
+    for body in bodies:
+        rows = _decode(body, shape)
+        if rows is None:
+            return None
+        for leaf, column in zip(shape.leaves, columns, strict=True):
+            column.extend(map(attrgetter(leaf.attribute), rows))
+        heights.append(len(rows))
+    names, findings = name_columns([element_path(leaf.path) for leaf in shape.leaves])
+    series = [_series(*column) for column in zip(names, shape.leaves, columns, strict=True)]
+    texts = sum(len(column) - column.null_count() for column in series if column.dtype == pl.String)
+    # msgspec accepts a repeated key, which has two quotes more
+    quotes = 2 * (len(bodies) * len(shape.wrappers) + sum(heights) * shape.keys + texts)
+    if sum(body.count(b'"') for body in bodies) != quotes:
+        return None
+    table = Table(pl.DataFrame(series), show_path(shape.wrappers), tuple(findings))
+    return RecordsTable(table, tuple(heights))
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A scalar of a record.
+
+    Attributes:
+        path: Its path in the record.
+        attribute: Where a Struct holds it, such as `f1.f0`.
+        kind: The type of its value in the first record.
+    """
+
+    path: Path
+    attribute: str
+    kind: type
+
+
+@dataclass(slots=True)
+class _Shape:
+    """The keys above a list of records, and what its first record has."""
+
+    wrappers: Path
+    leaves: list[_Leaf] = field(default_factory=list)
+    keys: int = 0
+    """The keys of one record, those of nested objects included."""
+    decoder: msgspec.json.Decoder[Any] = field(default_factory=msgspec.json.Decoder)
+
+    def struct(self, record: dict[str, Any], path: Path = (), attribute: str = "") -> Any:
+        """Create the Struct of objects with exactly these keys; None where one has a list or nothing."""
+        self.keys += len(record)
+        types: dict[str, Any] = {}
+        for number, (key, value) in enumerate(record.items()):
+            if type(value) in _FIELD_TYPES:
+                types[key] = _FIELD_TYPES[type(value)][0]
+                self.leaves.append(_Leaf((*path, key), f"{attribute}f{number}", type(value)))
+            elif isinstance(value, list) or len(path) == _MAX_DEPTH:
+                return None
+            else:
+                types[key] = self.struct(value, (*path, key), f"{attribute}f{number}.")
+        return None if not types or None in types.values() else _define(types)
+
+
+def _first_shape(body: bytes) -> _Shape | None:
+    text = body[:_MAX_FIRST_RECORD_BYTES].decode("utf-8", "ignore")
+    opening = _WRAPPERS.match(text)
+    if opening is None:
+        return None
+    shape = _Shape(tuple(_WRAPPER_KEY.findall(opening[0])))
+    try:
+        record, _ = json.JSONDecoder().raw_decode(text, opening.end())
+    except (ValueError, RecursionError):
+        return None
+    struct = shape.struct(record) if isinstance(record, dict) else None
+    columns = {element_path(leaf.path) for leaf in shape.leaves}
+    if struct is None or len(columns) < len(shape.leaves) or shape.keys > _MAX_FIELDS:
+        return None
+    document: Any = list[struct]  # type: ignore[valid-type]  # it is created at run time
+    for key in reversed(shape.wrappers[:_MAX_DEPTH]):
+        document = _define({key: document})
+    shape.decoder = msgspec.json.Decoder(document)
+    return shape
+
+
+def _define(types: dict[str, Any]) -> Any:
+    names = [f"f{number}" for number in range(len(types))]
+    fields = list(zip(names, types.values(), strict=True))
+    keys = dict(zip(names, types, strict=True))
+    return msgspec.defstruct("Fields", fields, rename=keys, forbid_unknown_fields=True, gc=False)
+
+
+def _decode(body: bytes, shape: _Shape) -> list[Any] | None:
+    # an escaped quote would be counted as one of a key
+    if (b"\\" in body and b'\\"' in body) or not _are_doubles_exact(body):
+        return None
+    try:
+        document = shape.decoder.decode(body)
+    except (ValueError, RecursionError):
+        return None
+    rows: list[Any] = functools.reduce(getattr, ["f0"] * len(shape.wrappers), document)
+    return rows
+
+
+def _are_doubles_exact(body: bytes) -> bool:
+    """Return whether no number has more digits, or a smaller exponent, than a double holds."""
+    pattern = body.translate(_NUMBER_PATTERN)
+    return b"0" * (SURE_SIGNIFICANT_DIGITS + 1) not in pattern and b"e-000" not in pattern
+
+
+def _series(name: str, leaf: _Leaf, values: list[Any]) -> pl.Series:
+    if leaf.kind is int and float not in set(map(type, values)):
+        return typed_series(name, values)
+    # integers among decimals are short, as `_are_doubles_exact` has found
+    return pl.Series(name, values, dtype=_FIELD_TYPES[leaf.kind][1])
