@@ -6,6 +6,8 @@ import json
 import re
 from itertools import chain
 from json.encoder import encode_basestring
+from operator import attrgetter
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import msgspec
@@ -15,7 +17,7 @@ from flows.documents.errors import DocumentError, show_path
 from flows.documents.json_errors import NotJsonError, describe_constant, describe_syntax_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAX_DEPTH = 100
 """Levels of lists and objects; deeper documents are refused."""
@@ -37,6 +39,7 @@ class NumberText(msgspec.Struct, frozen=True, gc=False):
     text: str
 
     def __str__(self) -> str:
+        """Return the text."""
         return self.text
 
 
@@ -126,23 +129,34 @@ def _decode_with_json(body: bytes) -> JsonValue:
 
 def compact_json(value: JsonValue) -> str:
     """Encode a value as JSON on one line, numbers as in the source, non-ASCII characters as they are."""
-    if isinstance(value, str):
-        return encode_basestring(value)
-    if isinstance(value, dict):
-        fields = [f"{encode_basestring(key)}:{compact_json(item)}" for key, item in value.items()]
-        return "{" + ",".join(fields) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join([compact_json(item) for item in value]) + "]"
-    return source_text(value)
+    return _ENCODERS[type(value)](value)
 
 
 def source_text(value: JsonScalar) -> str:
     """Write a scalar as in the source, strings without their quotes."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    return value if isinstance(value, str) else compact_json(value)
+
+
+def _encode_object(value: dict[str, Any]) -> str:
+    fields = [f"{encode_basestring(key)}:{_ENCODERS[type(item)](item)}" for key, item in value.items()]
+    return "{" + ",".join(fields) + "}"
+
+
+def _encode_list(value: list[Any]) -> str:
+    return "[" + ",".join([_ENCODERS[type(item)](item) for item in value]) + "]"
+
+
+# by type, since lists that are kept in their column are encoded value by value
+_ENCODERS: dict[type, Callable[[Any], str]] = {
+    dict: _encode_object,
+    list: _encode_list,
+    str: encode_basestring,
+    int: str,
+    bool: {True: "true", False: "false"}.__getitem__,
+    NoneType: {None: "null"}.__getitem__,
+    IntegerText: attrgetter("text"),
+    DecimalText: attrgetter("text"),
+}
 
 
 def _refuse_constant(name: str) -> NoReturn:

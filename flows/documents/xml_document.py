@@ -10,8 +10,6 @@ from flows.documents.errors import DocumentError, is_html, show_head
 from flows.documents.json_document import MAX_DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from flows.documents.json_document import JsonValue
 
 # ElementTree writes a name in a namespace as `{namespace}name`
@@ -56,11 +54,11 @@ def _value_of(element: ET.Element, depth: int) -> Any:
     # a leaf is read by its parent, without a call for each
     if depth + bool(len(element)) > MAX_DEPTH:
         raise DocumentError(f"XML nested deeper than {MAX_DEPTH} levels")
-    # `keys` rather than `attrib`, which would create a dictionary for every element
+    # `keys` and `items` rather than `attrib`, which would create a dictionary for every element
     if not len(element) and not element.keys():
         return _value_of_text(element.text)
-    fields = _attribute_fields(element.attrib)
-    texts = [element.text]
+    fields = _attribute_fields(element)
+    text = element.text or ""
     for child in element:
         is_leaf = not (len(child) or child.keys())
         value = _value_of_text(child.text) if is_leaf else _value_of(child, depth + 1)
@@ -73,9 +71,8 @@ def _value_of(element: ET.Element, depth: int) -> Any:
         else:
             fields[name] = [fields[name], value]
         if child.tail:
-            texts.append(child.tail)
-    text = "".join(filter(None, texts))
-    if text.strip():
+            text += child.tail
+    if text and not text.isspace():
         fields["$"] = text.strip() if len(element) else text
     return fields
 
@@ -87,13 +84,14 @@ def _value_of_text(text: str | None) -> str:
     return "" if text.isspace() and "\n" in text else text
 
 
-def _attribute_fields(attributes: Mapping[str, str]) -> dict[str, Any]:
+def _attribute_fields(element: ET.Element) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for key, text in attributes.items():
-        name = f"@{_local_name(key)}"
+    for key, text in element.items():
+        name = f"@{_local_name(key)}" if _END_OF_NAMESPACE in key else f"@{key}"
         # of two attributes with one name, the second keeps its namespace
-        whole = key.removeprefix("{").replace(_END_OF_NAMESPACE, ":")
-        fields[f"@{whole}" if name in fields else name] = text
+        if name in fields:
+            name = "@" + key.removeprefix("{").replace(_END_OF_NAMESPACE, ":")
+        fields[name] = text
     return fields
 
 

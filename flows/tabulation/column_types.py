@@ -19,7 +19,8 @@ MAX_EXACT_INTEGER = 2**53
 SURE_SIGNIFICANT_DIGITS = 15
 """A double of the normal range holds any decimal of so many digits."""
 
-_MAX_INT64 = 2**63 - 1
+_EXACT_INTEGERS = (-MAX_EXACT_INTEGER, MAX_EXACT_INTEGER)
+_INT64 = (-(2**63), 2**63 - 1)
 _MAX_INT64_LENGTH = 20
 _SMALLEST_NORMAL_DOUBLE = 2.3e-308
 _NUMBERS = {int, IntegerText, DecimalText}
@@ -38,7 +39,7 @@ def typed_series(name: str, values: Sequence[JsonScalar]) -> pl.Series:
         return pl.Series(name, values, dtype=pl.String)
     if kinds == {bool}:
         return pl.Series(name, values, dtype=pl.Boolean)
-    numbers = _numeric_series(name, values) if kinds <= _NUMBERS else None
+    numbers = _numeric_series(name, values, kinds) if kinds <= _NUMBERS else None
     if numbers is not None:
         return numbers
     texts = [None if value is None else source_text(value) for value in values]
@@ -59,25 +60,31 @@ def is_exact(text: str) -> bool:
     return written == text or Decimal(written) == Decimal(text)
 
 
-def _numeric_series(name: str, values: Sequence[JsonScalar]) -> pl.Series | None:
+def _numeric_series(name: str, values: Sequence[JsonScalar], kinds: set[type]) -> pl.Series | None:
     """Create a column of integers, decimals and nulls; None where it would change one of them."""
-    values = [_short_integer(value) if type(value) is IntegerText else value for value in values]
-    integers = [value for value in values if type(value) is int]
+    if IntegerText in kinds:
+        values = [_short_integer(value) if type(value) is IntegerText else value for value in values]
+        kinds = set(map(type, values)) - {NoneType}
+    if IntegerText in kinds:
+        return None
+    low, high = _EXACT_INTEGERS if DecimalText in kinds else _INT64
+    integers = [value for value in values if type(value) is int] if int in kinds else [0]
+    if min(integers) < low or max(integers) > high:
+        return None
+    if DecimalText not in kinds:
+        return pl.Series(name, values, dtype=pl.Int64)
     texts = [value.text for value in values if type(value) is DecimalText]
-    if len(integers) + len(texts) + values.count(None) < len(values):
-        return None
-    low, high = min(integers, default=0), max(integers, default=0)
-    if not texts:
-        fits = low >= -_MAX_INT64 - 1 and high <= _MAX_INT64
-        return pl.Series(name, values, dtype=pl.Int64) if fits else None
-    if low < -MAX_EXACT_INTEGER or high > MAX_EXACT_INTEGER or not _are_exact(texts):
-        return None
-    doubles = [float(value.text) if type(value) is DecimalText else value for value in values]
-    return pl.Series(name, doubles, dtype=pl.Float64)
-
-
-def _are_exact(texts: Sequence[str]) -> bool:
     doubles = list(map(float, texts))
+    if not _are_exact(texts, doubles):
+        return None
+    if len(doubles) == len(values):
+        return pl.Series(name, doubles, dtype=pl.Float64)
+    decimals = iter(doubles)
+    merged = [next(decimals) if type(value) is DecimalText else value for value in values]
+    return pl.Series(name, merged, dtype=pl.Float64)
+
+
+def _are_exact(texts: Sequence[str], doubles: Sequence[float]) -> bool:
     sizes = list(map(abs, doubles))
     is_short = max(map(len, texts)) <= SURE_SIGNIFICANT_DIGITS
     if is_short and min(sizes) >= _SMALLEST_NORMAL_DOUBLE and max(sizes) < math.inf:

@@ -40,10 +40,7 @@ def text_rows(csv: CsvRows) -> FlatRows:
         DocumentError: For more columns than a table has.
     """
     flat = _transposed(csv.names, csv.rows)
-    columns = [
-        pl.Series("", [cell or None for cell in column], dtype=pl.String)
-        for column in flat.columns
-    ]
+    columns = [pl.Series("", [cell or None for cell in column], dtype=pl.String) for column in flat.columns]
     return replace(flat, columns=columns)
 
 

@@ -40,9 +40,7 @@ def tabulate_records(
         return _table(plain, [len(records) for records in parts], records_at)
     root = _survey(parts, explode)
     columns, heights = write_columns(root, parts)
-    return _table(
-        columns, heights, records_at, lambda names: _findings_on_lists(root, names, explode or ())
-    )
+    return _table(columns, heights, records_at, lambda names: _findings_on_lists(root, names, explode or ()))
 
 
 def _table(
@@ -72,7 +70,7 @@ def explode_chain(explode: Sequence[Sequence[str]]) -> list[Path]:
     Raises:
         DocumentError: Where two of them stand side by side.
     """
-    paths = sorted({tuple(path) for path in explode}, key=len)
+    paths = sorted(dict.fromkeys(map(tuple, explode)), key=len)
     if paths and not paths[0]:
         raise DocumentError("explode names an empty path; a path is the keys from the record to a list")
     for outer, inner in pairwise(paths):

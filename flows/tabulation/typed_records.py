@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from operator import attrgetter
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import polars as pl
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _MAX_FIRST_RECORD_BYTES = 65_536
 _MAX_FIELDS = 500
 _MAX_DEPTH = 10
-_WRAPPERS = re.compile(r'\s*(?:\{\s*"[^"\\]*"\s*:\s*)*\[\s*')
+_WRAPPERS = re.compile(r'\s*(?:\{\s*"[^"\\]*"\s*:\s*){0,10}\[\s*')
 _WRAPPER_KEY = re.compile(r'"([^"\\]*)"')
 _NUMBER_PATTERN = bytes(
     ord("0") if byte in b"0123456789." else ord("e") if byte in b"eE" else byte for byte in range(256)
@@ -80,19 +80,12 @@ def typed_records(bodies: Sequence[bytes], records: Sequence[str] | None) -> Rec
     return RecordsTable(table, tuple(heights))
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    """A scalar of a record.
-
-    Attributes:
-        path: Its path in the record.
-        attribute: Where a Struct holds it, such as `f1.f0`.
-        kind: The type of its value in the first record.
-    """
-
+class _Leaf(NamedTuple):
     path: Path
     attribute: str
+    """Where a Struct holds the value, such as `f1.f0`."""
     kind: type
+    """The type of the value in the first record."""
 
 
 @dataclass(slots=True)
@@ -128,15 +121,16 @@ def _first_shape(body: bytes) -> _Shape | None:
     shape = _Shape(tuple(_WRAPPER_KEY.findall(opening[0])))
     try:
         record, _ = json.JSONDecoder().raw_decode(text, opening.end())
+        struct = shape.struct(record) if isinstance(record, dict) else None
+        document: Any = list[struct]  # type: ignore[valid-type]  # it is created at run time
+        for key in reversed(shape.wrappers):
+            document = _define({key: document})
     except (ValueError, RecursionError):
+        # the record is cut off, or a key has a character that msgspec does not take
         return None
-    struct = shape.struct(record) if isinstance(record, dict) else None
     columns = {element_path(leaf.path) for leaf in shape.leaves}
     if struct is None or len(columns) < len(shape.leaves) or shape.keys > _MAX_FIELDS:
         return None
-    document: Any = list[struct]  # type: ignore[valid-type]  # it is created at run time
-    for key in reversed(shape.wrappers[:_MAX_DEPTH]):
-        document = _define({key: document})
     shape.decoder = msgspec.json.Decoder(document)
     return shape
 
@@ -149,8 +143,11 @@ def _define(types: dict[str, Any]) -> Any:
 
 
 def _decode(body: bytes, shape: _Shape) -> list[Any] | None:
+    pattern = body.translate(_NUMBER_PATTERN)
+    # a number with more digits, or a smaller exponent, than a double holds exactly
+    is_rounded = b"0" * (SURE_SIGNIFICANT_DIGITS + 1) in pattern or b"e-000" in pattern
     # an escaped quote would be counted as one of a key
-    if (b"\\" in body and b'\\"' in body) or not _are_doubles_exact(body):
+    if is_rounded or (b"\\" in body and b'\\"' in body):
         return None
     try:
         document = shape.decoder.decode(body)
@@ -160,14 +157,8 @@ def _decode(body: bytes, shape: _Shape) -> list[Any] | None:
     return rows
 
 
-def _are_doubles_exact(body: bytes) -> bool:
-    """Return whether no number has more digits, or a smaller exponent, than a double holds."""
-    pattern = body.translate(_NUMBER_PATTERN)
-    return b"0" * (SURE_SIGNIFICANT_DIGITS + 1) not in pattern and b"e-000" not in pattern
-
-
 def _series(name: str, leaf: _Leaf, values: list[Any]) -> pl.Series:
     if leaf.kind is int and float not in set(map(type, values)):
         return typed_series(name, values)
-    # integers among decimals are short, as `_are_doubles_exact` has found
+    # integers among decimals are short, as `_decode` has checked
     return pl.Series(name, values, dtype=_FIELD_TYPES[leaf.kind][1])
