@@ -19,7 +19,7 @@ from flows.api_config import ApiConfig
 from flows.documents import Document
 from flows.http_collector import Response
 from flows.object_store import csv_bytes
-from flows.pagination.pages import read_page
+from flows.pagination.page_reading import read_page
 from flows.tabulation import Layout, Part, tabulate
 from tests.benchmarks.environments import isolated_python
 from tests.benchmarks.payloads import Shape, lmp_day, other_shapes

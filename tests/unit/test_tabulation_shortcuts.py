@@ -110,8 +110,8 @@ def test_records_of_the_isos_kind_take_the_shortcut(records: list[dict[str, Any]
     body = json.dumps({"As": {"A": records}}, ensure_ascii=False).encode()
     typed = typed_records([body], ["As", "A"])
     assert typed is not None
-    assert typed.table.frame.rows() == [
-        (record["L"]["@i"], record["L"]["$"], record["n"]) for record in records
+    assert typed.table.frame.rows(named=True) == [
+        {"L_i": record["L"]["@i"], "L": record["L"]["$"], "n": record["n"]} for record in records
     ]
 
 
