@@ -10,11 +10,14 @@ from flows.pagination.page import Page
 from flows.pagination.page_reading import read_page
 from flows.request_plan import CollectionRequest
 
+MAX_DECODED_BYTES = 64_000_000
+"""Of the bodies of pages whose documents stay decoded, which take three to five times as much memory."""
+
 
 def collect_pages(request: CollectionRequest, collector: HttpCollector) -> Iterator[Response]:
     """Collect the responses of a request: one, or every page where the API has `pagination`.
 
-    The documents of pages are decoded, and are to be tabulated as they are.
+    The documents of pages are decoded, up to `MAX_DECODED_BYTES` of them.
 
     Raises:
         CollectionError: Where a page could not be collected or read, repeats the one before it, lacks
@@ -27,6 +30,7 @@ def collect_pages(request: CollectionRequest, collector: HttpCollector) -> Itera
     paging = paging_of(pagination)
     asked = paging.first(request)
     page: Page | None = None
+    decoded_bytes = 0
     while True:
         response = collector.collect(asked)
         last, page = page, read_page(request.api, response, page)
@@ -35,6 +39,9 @@ def collect_pages(request: CollectionRequest, collector: HttpCollector) -> Itera
                 f"{response.source_url}: page {page.number} repeats page {last.number}; "
                 "check the names of the parameters under pagination"
             )
+        decoded_bytes += len(response.body)
+        if decoded_bytes > MAX_DECODED_BYTES:
+            response.document.forget()
         if not page.is_past_end:
             yield response
         following = paging.following(asked, page, response.source_url)

@@ -96,7 +96,7 @@ def _tabulate(documents: Sequence[Document], labels: Sequence[_Labels], layout: 
 def _tabulate_records(documents: Sequence[Document], layout: Layout) -> RecordsTable:
     chain = None if layout.explode is None else explode_chain(layout.explode)
     is_json = layout.format != "xml"
-    if is_json and not chain and not any(document.is_decoded for document in documents):
+    if is_json and not chain and not all(document.is_decoded for document in documents):
         typed = typed_records([document.readable_body() for document in documents], layout.records)
         if typed is not None:
             return typed

@@ -51,13 +51,13 @@ def typed_records(bodies: Sequence[bytes], records: Sequence[str] | None) -> Rec
     """Tabulate JSON responses whose records are flat and alike, with scalars of one type for each key.
 
     Args:
-        bodies: The responses, in UTF-8.
+        bodies: One or more responses, in UTF-8.
         records: The path of the records, where it is configured.
 
     Returns:
         The table that the general way gives, or None where that is not certain.
     """
-    shape = _first_shape(bodies[0]) if bodies else None
+    shape = _first_shape(bodies[0])
     if shape is None or (records is not None and tuple(records) != shape.wrappers):
         return None
     columns: list[list[Any]] = [[] for _ in shape.leaves]

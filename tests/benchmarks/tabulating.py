@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import statistics
 import subprocess
@@ -37,6 +38,8 @@ def run_tabulating(rounds: int) -> None:
     ours: dict[str, list[float]] = {name: [] for name in [*(shape.name for shape in shapes), _PAGE]}
     theirs: dict[str, list[float]] = {name: [] for name in ours}
     pandas = _PandasContestant([*shapes, page])
+    # as a run does once its modules are loaded, or the garbage collector goes through those again and again
+    gc.freeze()
     for _ in range(rounds):
         for shape in shapes:
             theirs[shape.name].append(pandas.measure(shape.name))
