@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import chain
+from itertools import chain, compress
 from json.encoder import encode_basestring
 from operator import attrgetter
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
 import msgspec
 
 from flows.documents.charsets import utf8_text
 from flows.documents.errors import DocumentError, show_path
+from flows.documents.gc_pause import gc_paused
 from flows.documents.json_errors import NotJsonError, describe_constant, describe_syntax_error
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ MAX_DEPTH = 100
 """Levels of lists and objects; deeper documents are refused."""
 
 _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_SPACE_BEFORE_COLON = re.compile(rb'"[ \t\r\n]+:')
 _NEGATIVE_ZERO = re.compile(rb"-0(?![0-9.eE])")
 _TOO_DEEP = f"JSON nested deeper than {MAX_DEPTH} levels"
 _UNDECIDED = object()
@@ -77,17 +77,25 @@ def decode_json(body: bytes) -> JsonValue:
     return _decode_with_json(body) if document is _UNDECIDED else document
 
 
+def count_quotes(body: bytes) -> int:
+    """Count the quotes around the keys and strings of a JSON document, without those in strings."""
+    escaped = body.replace(rb"\\", b"").count(rb"\"") if b"\\" in body else 0
+    return body.count(b'"') - escaped
+
+
 def _decode_with_msgspec(body: bytes) -> Any:
     """Decode a document without errors, without repeated keys and without the integer `-0`."""
-    if _SPACE_BEFORE_COLON.search(body) or (b"-0" in body and _NEGATIVE_ZERO.search(body)):
+    if b"-0" in body and _NEGATIVE_ZERO.search(body):
         return _UNDECIDED
     try:
-        document = _DECODER.decode(body)
+        with gc_paused():
+            document = _DECODER.decode(body)
     except (ValueError, RecursionError):
         return _UNDECIDED
-    depth, keys = _depth_and_keys(document)
-    # a repeated key is one key less; a text that ends in an escaped quote and a colon is one more
-    return document if depth <= MAX_DEPTH and body.count(b'":') == keys else _UNDECIDED
+    size = _size_of(document)
+    # msgspec accepts a repeated key, which has two quotes more
+    is_decided = size.depth <= MAX_DEPTH and count_quotes(body) == 2 * (size.keys + size.strings)
+    return document if is_decided else _UNDECIDED
 
 
 def _decode_with_json(body: bytes) -> JsonValue:
@@ -118,7 +126,7 @@ def _decode_with_json(body: bytes) -> JsonValue:
         raise DocumentError(describe_constant(text)) from None
     except RecursionError:
         raise DocumentError(_TOO_DEEP) from None
-    if _depth_and_keys(document)[0] > MAX_DEPTH:
+    if _size_of(document).depth > MAX_DEPTH:
         raise DocumentError(_TOO_DEEP)
     if repeated:
         _refuse_repeated_key(document)
@@ -163,18 +171,27 @@ def _refuse_constant(name: str) -> NoReturn:
     raise NotJsonError(name)
 
 
-def _depth_and_keys(document: JsonValue) -> tuple[int, int]:
-    """Count the levels of lists and objects, up to one level too many, and the keys of all objects."""
-    keys = depth = 0
-    level: list[Any] = [document] if type(document) in _CONTAINERS else []
-    while level and depth <= MAX_DEPTH:
+class _Size(NamedTuple):
+    depth: int
+    """Levels of lists and objects, counted up to one too many."""
+    keys: int
+    strings: int
+
+
+def _size_of(document: JsonValue) -> _Size:
+    depth = keys = strings = 0
+    items: list[Any] = [document]
+    while True:
+        types = list(map(type, items))
+        strings += types.count(str)
+        level = list(compress(items, map(_CONTAINERS.__contains__, types)))
+        if not level or depth > MAX_DEPTH:
+            return _Size(depth, keys, strings)
         depth += 1
         objects = [container for container in level if type(container) is dict]
         lists = [container for container in level if type(container) is not dict]
         keys += sum(map(len, objects))
-        items = chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
-        level = [item for item in items if type(item) in _CONTAINERS]
-    return depth, keys
+        items = [*chain.from_iterable(map(dict.values, objects)), *chain.from_iterable(lists)]
 
 
 def _refuse_repeated_key(document: JsonValue) -> None:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from flows.documents.errors import DocumentError, is_html, show_head
+from flows.documents.gc_pause import gc_paused
 from flows.documents.json_document import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -30,14 +31,17 @@ def decode_xml(body: bytes) -> JsonValue:
     if not body.strip():
         return None
     try:
-        root = ET.fromstring(body, ET.XMLParser(target=_TreeBuilder()))  # noqa: S314 - it refuses DTDs
+        with gc_paused():
+            root = ET.fromstring(body, ET.XMLParser(target=_TreeBuilder()))  # noqa: S314 - it refuses DTDs
+            return {_local_name(root.tag): _value_of(root, 1)}
     except ET.ParseError as error:
         raise DocumentError(_describe(body, error)) from None
     except _DocumentTypeError:
         raise DocumentError(_describe_document_type(body)) from None
+    except DocumentError:
+        raise
     except (LookupError, ValueError) as error:
         raise DocumentError(f"XML in an encoding that cannot be read: {error}") from None
-    return {_local_name(root.tag): _value_of(root, 1)}
 
 
 class _DocumentTypeError(Exception):

@@ -23,6 +23,7 @@ _EXACT_INTEGERS = (-MAX_EXACT_INTEGER, MAX_EXACT_INTEGER)
 _INT64 = (-(2**63), 2**63 - 1)
 _MAX_INT64_LENGTH = 20
 _SMALLEST_NORMAL_DOUBLE = 2.3e-308
+_SURE_SIZES = (_SMALLEST_NORMAL_DOUBLE, 1e308)
 _NUMBERS = {int, IntegerText, DecimalText}
 
 
@@ -73,28 +74,19 @@ def _numeric_series(name: str, values: Sequence[JsonScalar], kinds: set[type]) -
         return None
     if DecimalText not in kinds:
         return pl.Series(name, values, dtype=pl.Int64)
-    texts = [value.text for value in values if type(value) is DecimalText]
-    doubles = list(map(float, texts))
-    if not _are_exact(texts, doubles):
-        return None
-    if len(doubles) == len(values):
-        return pl.Series(name, doubles, dtype=pl.Float64)
-    decimals = iter(doubles)
-    merged = [next(decimals) if type(value) is DecimalText else value for value in values]
-    return pl.Series(name, merged, dtype=pl.Float64)
-
-
-def _are_exact(texts: Sequence[str], doubles: Sequence[float]) -> bool:
-    sizes = list(map(abs, doubles))
-    is_short = max(map(len, texts)) <= SURE_SIGNIFICANT_DIGITS
-    if is_short and min(sizes) >= _SMALLEST_NORMAL_DOUBLE and max(sizes) < math.inf:
-        return True
-    in_doubt = {
-        text
-        for text, size in zip(texts, sizes, strict=True)
-        if len(text) > SURE_SIGNIFICANT_DIGITS or not _SMALLEST_NORMAL_DOUBLE <= size < math.inf
-    }
-    return all(map(is_exact, in_doubt))
+    texts = pl.Series(
+        name,
+        [
+            value.text if type(value) is DecimalText else None if value is None else str(value)
+            for value in values
+        ],
+        dtype=pl.String,
+    )
+    doubles = texts.cast(pl.Float64)
+    sizes = doubles.abs()
+    # most columns have short decimals only, all of which a double holds
+    in_doubt = (texts.str.len_bytes() > SURE_SIGNIFICANT_DIGITS) | ~sizes.is_between(*_SURE_SIZES)
+    return doubles if all(map(is_exact, texts.filter(in_doubt).unique())) else None
 
 
 def _short_integer(value: IntegerText) -> int | IntegerText:

@@ -19,6 +19,7 @@ import msgspec
 import polars as pl
 
 from flows.documents import show_path
+from flows.documents.json_document import count_quotes
 from flows.tabulation.column_names import element_path, name_columns
 from flows.tabulation.column_types import SURE_SIGNIFICANT_DIGITS, typed_series
 from flows.tabulation.table import RecordsTable, Table
@@ -74,7 +75,7 @@ def typed_records(bodies: Sequence[bytes], records: Sequence[str] | None) -> Rec
     texts = sum(len(column) - column.null_count() for column in series if column.dtype == pl.String)
     # msgspec accepts a repeated key, which has two quotes more
     quotes = 2 * (len(bodies) * len(shape.wrappers) + sum(heights) * shape.keys + texts)
-    if sum(body.count(b'"') for body in bodies) != quotes:
+    if sum(map(count_quotes, bodies)) != quotes:
         return None
     table = Table(pl.DataFrame(series), show_path(shape.wrappers), tuple(findings))
     return RecordsTable(table, tuple(heights))
@@ -146,8 +147,7 @@ def _decode(body: bytes, shape: _Shape) -> list[Any] | None:
     pattern = body.translate(_NUMBER_PATTERN)
     # a number with more digits, or a smaller exponent, than a double holds exactly
     is_rounded = b"0" * (SURE_SIGNIFICANT_DIGITS + 1) in pattern or b"e-000" in pattern
-    # an escaped quote would be counted as one of a key
-    if is_rounded or (b"\\" in body and b'\\"' in body):
+    if is_rounded:
         return None
     try:
         document = shape.decoder.decode(body)
