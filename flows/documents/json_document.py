@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import chain, compress
+from itertools import chain
 from json.encoder import encode_basestring
 from operator import attrgetter
 from types import NoneType
@@ -180,18 +180,17 @@ class _Size(NamedTuple):
 
 def _size_of(document: JsonValue) -> _Size:
     depth = keys = strings = 0
-    items: list[Any] = [document]
-    while True:
-        types = list(map(type, items))
-        strings += types.count(str)
-        level = list(compress(items, map(_CONTAINERS.__contains__, types)))
-        if not level or depth > MAX_DEPTH:
-            return _Size(depth, keys, strings)
+    level: list[Any] = [document] if type(document) in _CONTAINERS else []
+    while level and depth <= MAX_DEPTH:
         depth += 1
         objects = [container for container in level if type(container) is dict]
         lists = [container for container in level if type(container) is not dict]
+        items = chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
+        others = [item for item in items if type(item) is not str]
+        strings += sum(map(len, level)) - len(others)
         keys += sum(map(len, objects))
-        items = [*chain.from_iterable(map(dict.values, objects)), *chain.from_iterable(lists)]
+        level = [item for item in others if type(item) in _CONTAINERS]
+    return _Size(depth, keys, strings + (type(document) is str))
 
 
 def _refuse_repeated_key(document: JsonValue) -> None:
