@@ -105,5 +105,5 @@ def _expected_hours(
     if collection.window is None:
         return None
     # what is still to come is not missing
-    until = min(collection.window.end, max(payload.collected_at for payload in collected.payloads))
+    until = min(collection.window.end, max(payload.collected_at for payload in collected.responses))
     return (collection.window.start, until) if until > collection.window.start else None

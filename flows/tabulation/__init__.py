@@ -1,4 +1,7 @@
-"""TABULATE: payload bytes to a flat polars frame, without side effects."""
+"""TABULATE: the responses of an API to one flat polars frame.
+
+Pure: README.md in this folder has the rules, `response_tabulation` the entry point.
+"""
 
 from flows.tabulation.response_tabulation import tabulate
 from flows.tabulation.table import Finding, Layout, Part, Table

@@ -68,25 +68,26 @@ def _numeric_series(name: str, values: Sequence[JsonScalar], kinds: set[type]) -
         kinds = set(map(type, values)) - {NoneType}
     if IntegerText in kinds:
         return None
-    low, high = _EXACT_INTEGERS if DecimalText in kinds else _INT64
-    integers = [value for value in values if type(value) is int] if int in kinds else [0]
-    if min(integers) < low or max(integers) > high:
-        return None
     if DecimalText not in kinds:
-        return pl.Series(name, values, dtype=pl.Int64)
-    texts = pl.Series(
-        name,
-        [
-            value.text if type(value) is DecimalText else None if value is None else str(value)
-            for value in values
-        ],
-        dtype=pl.String,
-    )
+        return pl.Series(name, values, dtype=pl.Int64) if _are_within(values, _INT64) else None
+    written = [
+        value.text if type(value) is DecimalText else None if value is None else str(value)
+        for value in values
+    ]
+    texts = pl.Series(name, written, dtype=pl.String)
     doubles = texts.cast(pl.Float64)
-    sizes = doubles.abs()
     # most columns have short decimals only, all of which a double holds
-    in_doubt = (texts.str.len_bytes() > SURE_SIGNIFICANT_DIGITS) | ~sizes.is_between(*_SURE_SIZES)
-    return doubles if all(map(is_exact, texts.filter(in_doubt).unique())) else None
+    is_long = texts.str.len_bytes() > SURE_SIGNIFICANT_DIGITS
+    in_doubt = texts.filter(is_long | ~doubles.abs().is_between(*_SURE_SIZES)).unique()
+    if not all(map(is_exact, in_doubt)) or (is_long.any() and not _are_within(values, _EXACT_INTEGERS)):
+        return None
+    return doubles
+
+
+def _are_within(values: Sequence[JsonScalar], bounds: tuple[int, int]) -> bool:
+    """Return whether all integers among the values are within bounds."""
+    integers = [value for value in values if type(value) is int]
+    return not integers or (min(integers) >= bounds[0] and max(integers) <= bounds[1])
 
 
 def _short_integer(value: IntegerText) -> int | IntegerText:

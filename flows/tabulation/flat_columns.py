@@ -45,7 +45,7 @@ def text_rows(csv: CsvRows) -> FlatRows:
 
 
 def header_and_rows(document: JsonValue, columns_from: Sequence[str], rows_from: Sequence[str]) -> FlatRows:
-    """JSON with a list of names (or of objects with a `name`) and a list of rows.
+    """Read JSON with a list of names (or of objects with a `name`) and a list of rows.
 
     Raises:
         DocumentError: Where there are no names, a row is no list, or has another number of cells.
@@ -70,7 +70,7 @@ def header_and_rows(document: JsonValue, columns_from: Sequence[str], rows_from:
 
 
 def names_at(document: JsonValue, columns_from: Sequence[str]) -> list[str]:
-    """The names of columns that a document holds.
+    """Return the names of the columns in a document.
 
     Raises:
         DocumentError: Where one of them is no name.
@@ -79,7 +79,7 @@ def names_at(document: JsonValue, columns_from: Sequence[str]) -> list[str]:
 
 
 def lists_side_by_side(document: JsonValue, columnar: Sequence[str]) -> FlatRows:
-    """JSON with one object of equally long lists; a single value in it stands on every row.
+    """Read JSON with one object of equally long lists; a single value in it is on every row.
 
     Raises:
         DocumentError: Where there is no such object, or its lists differ in length.
@@ -93,8 +93,8 @@ def lists_side_by_side(document: JsonValue, columnar: Sequence[str]) -> FlatRows
     lists = {name: values for name, values in found[0].items() if isinstance(values, list)}
     lengths = {len(values) for values in lists.values()}
     if len(lengths) > 1:
-        told = ", ".join(f"{name} {len(values)}" for name, values in list(lists.items())[:10])
-        raise DocumentError(f"the lists at {where} are not equally long: {told}")
+        lengths_shown = ", ".join(f"{name} {len(values)}" for name, values in list(lists.items())[:10])
+        raise DocumentError(f"the lists at {where} are not equally long: {lengths_shown}")
     if not lists:
         raise DocumentError(f"the object at {where} holds no lists")
     (height,) = lengths
