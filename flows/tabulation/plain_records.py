@@ -21,7 +21,7 @@ def plain_columns(records: Sequence[Any]) -> list[Column] | None:
     """Turn records into columns whose own keys may be missing, and whose nested objects are all alike.
 
     Returns:
-        What `write_columns` gives, in half the time; None for lists, items that are no objects, and
+        What `write_columns` gives, in less than half the time; None for lists, items that are no objects, and
         nested objects that lack keys or stand where other records have a value.
     """
     if set(map(type, records)) != {dict}:

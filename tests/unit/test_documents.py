@@ -16,6 +16,15 @@ def test_a_document_is_decoded_once_and_its_value_is_freed_when_it_is_tabulated(
     assert document.body == b'{"data": [{"n": 1}, {"n": 2.50}]}'
 
 
+def test_pages_of_which_only_some_are_decoded_make_the_same_table() -> None:
+    bodies = [f'{{"data": [{{"n": {n}, "t": "x"}}]}}'.encode() for n in ("1", "2.50", "3")]
+    documents = [Document(body) for body in bodies]
+    documents[0].value()
+    table = tabulate([Part(document) for document in documents], Layout())
+    assert table.frame.equals(tabulate([Part(body) for body in bodies], Layout()).frame)
+    assert table.frame["n"].to_list() == [1, 2.5, 3]
+
+
 @pytest.mark.parametrize(
     ("charset", "encoding"),
     [
