@@ -41,7 +41,7 @@ def storable_objects(
     if not rows:
         return ()
     api = collection.api
-    newest = max(response.collected_at for response in collected.payloads)
+    newest = max(response.collected_at for response in collected.responses)
     return tuple(
         StorableObject(
             object_key(api.output_folder, api.csv_prefix, collection.stamp, extension),
@@ -49,7 +49,7 @@ def storable_objects(
             content_type,
             object_metadata(
                 api_name=api.name,
-                source_url=collected.payloads[0].source_url,
+                source_url=collected.responses[0].source_url,
                 collected_at=newest,
                 rows=rows,
                 columns=columns,
@@ -72,7 +72,7 @@ def _bodies(api: ApiConfig, collected: CollectedTable) -> Iterator[tuple[str, st
                 typed = collected.table.typed()
                 yield "parquet", "application/vnd.apache.parquet", parquet_bytes(typed)
             case "raw":
-                yield _raw(api, collected.payloads)
+                yield _raw(api, collected.responses)
 
 
 def _raw(api: ApiConfig, responses: tuple[Response, ...]) -> tuple[str, str, bytes]:

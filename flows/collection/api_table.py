@@ -1,4 +1,4 @@
-"""One API from its requests to its table, without Prefect and without storing anything."""
+"""One API from its requests to its table, without storing anything."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from flows.api_config import ApiConfig
-from flows.documents import DocumentError, readable
+from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector, Response
 from flows.pagination import collect_pages
 from flows.request_plan import PlannedCollection
 from flows.tabulation import Layout, Part, Table, tabulate
 
-# what stands for each name under `values`
+# the name and the value of each placeholder under `values`
 _Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class CollectedTable:
-    """What an API's replies amount to.
+    """The responses of an API, and their table.
 
     Attributes:
-        payloads: Every page of every request, as it came.
+        responses: Every page of every request, as received.
         table: Their records, in one table.
     """
 
-    payloads: tuple[Response, ...] = field(repr=False)
+    responses: tuple[Response, ...] = field(repr=False)
     table: Table = field(repr=False)
 
     @property
     def is_unpublished(self) -> bool:
-        """Whether it is empty since all that was asked for is still to come."""
-        return all(payload.is_unpublished for payload in self.payloads)
+        """Whether it is empty since none of the requested data is published yet."""
+        return all(response.is_unpublished for response in self.responses)
 
 
 def collect_table(
@@ -40,37 +40,37 @@ def collect_table(
     collector: HttpCollector,
     tabulating: AbstractContextManager[object] | None = None,
 ) -> CollectedTable:
-    """Collect an API's replies and make them one table.
+    """Collect the responses of an API and tabulate them.
 
     Args:
-        collection: What to ask for.
-        collector: Asks.
-        tabulating: Entered while the replies are tabulated, to bound how many are at once.
+        collection: The requests.
+        collector: Sends them.
+        tabulating: Entered while the responses are tabulated, to bound how many are at once.
 
     Raises:
-        CollectionError: Where a request got no usable reply, or only some of the data is published yet.
-        DocumentError: Where the replies are no table.
+        CollectionError: Where a request got no usable response, or only part of the data is published.
+        DocumentError: Where the responses cannot be tabulated.
     """
     try:
         collected = list(_collect(collection, collector))
     except CollectionError as error:
-        # a reply may repeat what it was asked with, and an error what the reply says
+        # a response may repeat the request's secrets, and an error quotes the response
         raise CollectionError(collector.redact(str(error)), ends_api=error.ends_api) from None
-    payloads = tuple(payload for payload, _ in collected)
-    _refuse_what_is_partly_published(collected)
+    responses = tuple(response for response, _ in collected)
+    _refuse_partly_published(collected)
     try:
         with tabulating or nullcontext():
-            form = collection.api.format
-            parts = [Part(readable(each.body, form, each.charset), labels) for each, labels in collected]
+            parts = [Part(each.document, labels) for each, labels in collected]
             table = tabulate(parts, layout_of(collection.api))
     except DocumentError as error:
-        where = payloads[0].source_url + (f" and its {len(payloads) - 1} other pages" if payloads[1:] else "")
-        raise DocumentError(collector.redact(error.reason), source=where) from None
-    return CollectedTable(payloads, table)
+        others = f" and {len(responses) - 1} other responses" if responses[1:] else ""
+        source = f"{responses[0].source_url}{others}"
+        raise DocumentError(collector.redact(error.reason), source=source) from None
+    return CollectedTable(responses, table)
 
 
 def layout_of(api: ApiConfig) -> Layout:
-    """Where the records of an API's replies stand."""
+    """Return the layout of an API's responses."""
     return Layout(
         format=api.format,
         records=api.records,
@@ -83,19 +83,19 @@ def layout_of(api: ApiConfig) -> Layout:
     )
 
 
-def _refuse_what_is_partly_published(collected: Sequence[tuple[Response, _Labels]]) -> None:
-    """A table without what is still to come would be stored as if it were all."""
-    missing = [(payload, labels) for payload, labels in collected if payload.is_unpublished]
+def _refuse_partly_published(collected: Sequence[tuple[Response, _Labels]]) -> None:
+    """Raise an error where part of the data is missing, which would be stored as if it were complete."""
+    missing = [(response, labels) for response, labels in collected if response.is_unpublished]
     if missing and len(missing) < len(collected):
-        payload, labels = missing[0]
+        response, labels = missing[0]
         what = ", ".join(f"{name} {label}" for name, label in labels) or "a page"
         raise CollectionError(
-            f"HTTP 404 from {payload.source_url}: {what} is not published yet, while the rest is; "
+            f"HTTP 404 from {response.source_url}: {what} is not published yet, while the rest is; "
             "nothing is stored of these dates, which the next backfill asks for again"
         )
 
 
 def _collect(collection: PlannedCollection, collector: HttpCollector) -> Iterator[tuple[Response, _Labels]]:
     for request in collection.requests:
-        for payload in collect_pages(request, collector):
-            yield payload, request.labels
+        for response in collect_pages(request, collector):
+            yield response, request.labels

@@ -105,5 +105,5 @@ def _expected_hours(
     if collection.window is None:
         return None
     # hours in the future are not missing
-    until = min(collection.window.end, max(response.collected_at for response in collected.payloads))
+    until = min(collection.window.end, max(response.collected_at for response in collected.responses))
     return (collection.window.start, until) if until > collection.window.start else None

@@ -1,4 +1,7 @@
-"""CHECK: a table becomes findings. Pure; a finding never drops data."""
+"""CHECK: a table to findings, on its own and compared with the last stored one.
+
+Pure; a finding never drops data.
+"""
 
 from flows.data_checks.findings import CheckName, DataFinding, data_findings
 from flows.data_checks.stored_shape import HEAD_BYTES, StoredShape, csv_shape

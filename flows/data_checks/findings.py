@@ -1,4 +1,4 @@
-"""What is worth saying about a table: on its own, and beside the last one that was stored."""
+"""Findings on a table: on its own, and compared with the last one that was stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flows.data_checks.stored_shape import StoredShape
 
 CheckName = Literal["duplicate_keys", "missing_hours", "columns", "types", "row_count"]
 _SHOWN = 5
-# rows below which twice as many, or half, is nothing to remark on
+# below this number of rows, twice as many or half is no finding
 _FEW_ROWS = 10
 
 
@@ -25,7 +25,7 @@ class DataFinding:
 
     Attributes:
         check: Which check found it, by its name in the configuration.
-        message: In one line.
+        message: One line.
     """
 
     check: CheckName
@@ -41,15 +41,15 @@ def data_findings(
     shape: StoredShape | None = None,
     last: StoredShape | None = None,
 ) -> tuple[DataFinding, ...]:
-    """Everything that the checks find in a table with rows.
+    """Run all checks on a table with rows.
 
     Args:
         frame: The table.
         key_columns: The columns that identify a row.
         zone: The zone of the data.
-        expected_hours: First hour and the end of the hours that must be there, where that is known.
-        shape: Of the table, as it is stored.
-        last: Of the last object of the same API.
+        expected_hours: The first hour and the end of the hours that it must have, where that is known.
+        shape: The shape of the table as it is stored.
+        last: The shape of the last object of the same API.
     """
     return (
         *_duplicate_keys(frame, key_columns),

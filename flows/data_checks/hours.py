@@ -1,4 +1,4 @@
-"""Hours that a table should have and has not, by the calendar of its zone."""
+"""Finds hours that are missing in a table, by the calendar of its zone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 _HOUR = timedelta(hours=1)
-# more moments than a year has hours are no hourly series that one reply holds
+# a year has 8,784 hours; more times are no hourly series in one response
 _MAX_MOMENTS = 20_000
 _FORMATS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M")
 _FIRST_YEAR, _LAST_YEAR = 1, 9999
-# fewer say nothing about how the others would follow
+# fewer do not make an hourly series
 _MIN_HOURS = 3
 
 
@@ -23,17 +23,17 @@ def missing_hours(
     zone: ZoneInfo | None,
     expected: tuple[datetime, datetime] | None,
 ) -> tuple[str, list[datetime]] | None:
-    """The hours without a row, and the column that says so.
+    """Return the column of an hourly series and its hours without a row; None where there is no series.
 
     A column of times counts as an hourly series where it identifies rows, or all its times are on
-    the hour; and where at least half the hours of its range are there, so that days, months and
-    mere events are left alone.
+    the hour; and where at least half the hours of its range are there, which excludes days, months and
+    events.
 
     Args:
         frame: The table.
-        key_columns: Those that identify a row; may be empty.
-        zone: Of times without an offset, and of the hours given back.
-        expected: First hour and the end of the hours that must be there; else the column's own range.
+        key_columns: The columns that identify a row; may be empty.
+        zone: The zone of times without an offset, and of the hours returned.
+        expected: The first hour and the end of the hours that must be there; by default the column's range.
     """
     keys = list(key_columns)
     names = keys + [name for name in frame.columns if name not in keys]
@@ -46,7 +46,7 @@ def missing_hours(
         hours = {_hour_of(moment) for moment in moments}
         first, end = _range(hours, expected)
         if (end - first) // _HOUR > 2 * len(hours) + 1:
-            # so few of them that it is no hourly series; a year 1 among them would make millions
+            # too few for an hourly series; a time in the year 1 would make millions of missing hours
             continue
         due = list(_hours_between(first, end))
         missing = [hour for hour in due if hour not in hours]
@@ -64,7 +64,7 @@ def _range(hours: set[datetime], expected: tuple[datetime, datetime] | None) -> 
 
 
 def _hours_between(first: datetime, end: datetime) -> Iterator[datetime]:
-    # both alike, since in a zone half an hour off its days begin amid an hour of UTC
+    # in a zone half an hour off, a day begins in the middle of an hour of UTC
     hour, end = _hour_of(first), _hour_of(end)
     while hour < end:
         yield hour
@@ -72,7 +72,7 @@ def _hours_between(first: datetime, end: datetime) -> Iterator[datetime]:
 
 
 def _moments(column: pl.Series, zone: ZoneInfo | None) -> list[datetime] | None:
-    """The different times of a column; None where it is no column of times."""
+    """Return the distinct times of a column; None where it is no column of times."""
     values = column.drop_nulls().unique(maintain_order=True)
     if not 0 < values.len() <= _MAX_MOMENTS:
         return None
@@ -84,7 +84,7 @@ def _moments(column: pl.Series, zone: ZoneInfo | None) -> list[datetime] | None:
         if moment.tzinfo:
             moments.append(moment)
         else:
-            # by its clock an hour that is there twice is one, and neither is missed
+            # a repeated hour looks like one on the clock: neither counts as missing
             moments += [moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
     return moments
 
@@ -98,7 +98,7 @@ def _moment(text: str) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         found = _american_moment(text)
-    # the first and the last year have hours that other zones cannot name
+    # converting the first and the last hours of the calendar to another zone fails
     return found if found and _FIRST_YEAR < found.year < _LAST_YEAR else None
 
 

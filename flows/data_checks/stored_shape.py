@@ -1,4 +1,4 @@
-"""The columns of a stored CSV object, and what they hold, from its first bytes."""
+"""The columns of a stored CSV object and the kind of their values, from its first bytes."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 HEAD_BYTES = 262_144
-"""How much of an object is looked at; some thousand rows of prices."""
+"""The bytes of an object that are read; some thousand rows of prices."""
 
 Holds = Literal["numbers", "true or false", "text", "nothing"]
 
 
 @dataclass(frozen=True)
 class StoredShape:
-    """What is compared between two objects of an API.
+    """The properties that are compared between two objects of an API.
 
     Attributes:
         columns: Their names, and what the first rows of each hold.
-        rows: Of the whole object; None where that is not known.
+        rows: The rows of the whole object; None where that is not known.
     """
 
     columns: dict[str, Holds]
@@ -29,14 +29,11 @@ class StoredShape:
 
 
 def csv_shape(head: bytes, rows: int | None) -> StoredShape | None:
-    """The shape of a CSV object.
+    """Return the shape of a CSV object; None where not even its header can be read.
 
     Args:
         head: Its first `HEAD_BYTES`, or all of it.
-        rows: How many rows the whole has.
-
-    Returns:
-        None where not even the header can be read.
+        rows: The number of rows of the whole object.
     """
     # the last line may be cut, unless this is all
     whole_lines = head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n") + 1]

@@ -1,13 +1,19 @@
-"""READ: payload bytes to trees and rows, as their format says; pure."""
+"""READ: decodes the body of a response, once, into plain Python values.
+
+A `Document` holds a body and what it decodes to; `decode_json`, `decode_xml`, `read_csv_rows` and
+`archive_members` are the formats, `find_records` and `values_at` look into a decoded document.
+"""
 
 from flows.documents.archive import Member, archive_members
-from flows.documents.charsets import readable
-from flows.documents.csv_document import read_csv_rows
+from flows.documents.csv_document import CsvRows, read_csv_rows
+from flows.documents.document import Document, DocumentFormat
 from flows.documents.errors import DocumentError, shortened, show_path
 from flows.documents.json_document import (
     DecimalText,
     IntegerText,
+    JsonScalar,
     JsonValue,
+    NumberText,
     compact_json,
     decode_json,
     source_text,
@@ -16,18 +22,22 @@ from flows.documents.record_search import find_records, values_at, walk_to_recor
 from flows.documents.xml_document import decode_xml
 
 __all__ = [
+    "CsvRows",
     "DecimalText",
+    "Document",
     "DocumentError",
+    "DocumentFormat",
     "IntegerText",
+    "JsonScalar",
     "JsonValue",
     "Member",
+    "NumberText",
     "archive_members",
     "compact_json",
     "decode_json",
     "decode_xml",
     "find_records",
     "read_csv_rows",
-    "readable",
     "shortened",
     "show_path",
     "source_text",

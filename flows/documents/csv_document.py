@@ -5,24 +5,32 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import dataclass
 
-from flows.documents.errors import DocumentError
-from flows.documents.json_document import body_head, decode_utf8
+from flows.documents.charsets import utf8_text
+from flows.documents.errors import DocumentError, is_html, show_head
 
-# the module's own limit, 128 kB, is less than some sources put into a cell
+# the csv module's own limit, 128 kB, is less than some sources put into a cell
 _MAX_CELL = 2**31 - 1
-_NOT_CSV = {"<": "XML", "{": "JSON"}
 _JSON_LIST = re.compile(r'\[\s*[\[{"]')
 
 
-def read_csv_rows(body: bytes, skip_rows: int = 0) -> tuple[list[str], list[list[str]]]:
-    """The names of the columns, and the rows, of UTF-8 text; a byte order mark is skipped.
+@dataclass(frozen=True, slots=True)
+class CsvRows:
+    """The rows of a CSV file, each with a cell for each name of the header."""
+
+    names: list[str]
+    rows: list[list[str]]
+
+
+def read_csv_rows(body: bytes, skip_rows: int = 0) -> CsvRows:
+    """Read UTF-8 text; a byte order mark is skipped.
 
     Empty lines are left out, and so is a last column without a name or any value, which a comma at
     the end of each line makes. A column without a name is `column_N`, counted from 1.
 
     Args:
-        body: The payload; an empty one has no columns and no rows.
+        body: The body; an empty one has no columns and no rows.
         skip_rows: Lines before the header.
 
     Raises:
@@ -30,8 +38,8 @@ def read_csv_rows(body: bytes, skip_rows: int = 0) -> tuple[list[str], list[list
             longer or shorter than the header, with the line.
     """
     csv.field_size_limit(_MAX_CELL)
-    text = decode_utf8(body)
-    _refuse_other_formats(text)
+    text = utf8_text(body)
+    refuse_other_formats(text)
     lines = io.StringIO(text, newline="")
     for _ in range(skip_rows):
         lines.readline()
@@ -48,18 +56,26 @@ def read_csv_rows(body: bytes, skip_rows: int = 0) -> tuple[list[str], list[list
             rows.append(row)
     except csv.Error as error:
         raise DocumentError(
-            f"invalid CSV at line {skip_rows + reader.line_num}: {error}; the body begins: {body_head(text)}"
+            f"invalid CSV at line {skip_rows + reader.line_num}: {error}; the body begins: {show_head(text)}"
         ) from None
     if len(header) > 1 and not header[-1] and not any(row[-1] for row in rows):
         header = header[:-1]
         rows = [row[:-1] for row in rows]
-    return [name or f"column_{number}" for number, name in enumerate(header, 1)], rows
+    return CsvRows(column_names(header), rows)
 
 
-def _refuse_other_formats(text: str) -> None:
+def column_names(header: list[str]) -> list[str]:
+    """Return the names of a header, `column_N` for an empty one."""
+    return [name or f"column_{number}" for number, name in enumerate(header, 1)]
+
+
+def refuse_other_formats(text: str) -> None:
+    """Raise a `DocumentError` where a text is JSON, XML or HTML."""
     start = text.lstrip()[:2000]
-    kind = "JSON" if _JSON_LIST.match(start) else _NOT_CSV.get(start[:1])
-    if kind == "XML" and re.search(r"<(!doctype\s+)?html", start, re.IGNORECASE):
-        kind = "HTML"
-    if kind:
-        raise DocumentError(f"{kind} where CSV was expected: {body_head(text)}")
+    if start.startswith("<"):
+        kind = "HTML" if is_html(start) else "XML"
+    elif start.startswith("{") or _JSON_LIST.match(start):
+        kind = "JSON"
+    else:
+        return
+    raise DocumentError(f"{kind} where CSV was expected: {show_head(text)}")

@@ -1,4 +1,4 @@
-"""Errors of decoding and tabulating a response, and how places in a document are named."""
+"""The error of a response that cannot become a table, and how paths and bodies are shown in messages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# more than is shown: the error that quotes it is cut once it is redacted
+_MAX_HEAD_LENGTH = 2_000
 _MAX_REASON = 300
 _MAX_KEY = 100
 TOP_OF_DOCUMENT = "top of the document"
@@ -34,12 +36,12 @@ class DocumentError(ValueError):
 
 
 def shortened(text: str, max_characters: int) -> str:
-    """`text`, cut to so many characters and an ellipsis where it is longer."""
+    """Cut `text` to so many characters and an ellipsis where it is longer."""
     return text if len(text) <= max_characters else text[:max_characters] + "…"
 
 
 def show_path(path: Sequence[str | int]) -> str:
-    """A path for messages: keys as they are, list positions (from 0) in brackets."""
+    """Format a path for messages: keys as they are, list positions (from 0) in brackets."""
     if not path:
         return TOP_OF_DOCUMENT
     return " > ".join(f"[{step}]" if isinstance(step, int) else _shown_key(step) for step in path)
@@ -48,3 +50,17 @@ def show_path(path: Sequence[str | int]) -> str:
 def _shown_key(key: str) -> str:
     # not cut, since half a secret would not be redacted
     return key if len(key) <= _MAX_KEY else f"(a key of {len(key):,} characters)"
+
+
+def show_head(body: bytes | str) -> str:
+    """Fold the beginning of a body to one printable line, for the end of an error's reason."""
+    start = body[:_MAX_HEAD_LENGTH]
+    text = start.decode("utf-8", "replace") if isinstance(start, bytes) else start
+    folded = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in folded)
+
+
+def is_html(start: str) -> bool:
+    """Return whether the beginning of a body is that of an HTML page."""
+    head = start[:2000].lower()
+    return "<html" in head or "<!doctype html" in head

@@ -1,11 +1,11 @@
-"""Where in a document the records are."""
+"""Finds records and values in a decoded document."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.documents.errors import DocumentError, show_path
-from flows.documents.json_document import body_head, compact_json
+from flows.documents.errors import DocumentError, show_head, show_path
+from flows.documents.json_document import compact_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,14 +18,14 @@ _SHOWN_KEYS = 10
 def find_records(document: JsonValue) -> tuple[list[Any], tuple[str, ...]]:
     """Step through objects of a single key down to a list, or to an object that is itself the record.
 
-    As the ISO's API does, one record may stand as an object where several stand as a list, and no
-    records as `""`; null, `{}` and `[]` are no rows either.
+    The ISO's API writes one record as an object, several as a list, and none as `""`; null, `{}` and
+    `[]` are no rows either.
 
     Returns:
         The rows (objects, or other items of a list) and the keys that lead to them.
 
     Raises:
-        DocumentError: when the whole document is a single text, number, true or false.
+        DocumentError: When the whole document is a single text, number, true or false.
     """
     value = document
     path: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ def find_records(document: JsonValue) -> tuple[list[Any], tuple[str, ...]]:
             return value, path
         if not isinstance(value, dict):
             raise DocumentError(
-                f"the document is a single value, not records: {body_head(compact_json(value))}"
+                f"the document is a single value, not records: {show_head(compact_json(value))}"
             )
         if len(value) > 1:
             return [value], path
@@ -50,7 +50,7 @@ def walk_to_records(document: JsonValue, keys: Sequence[str]) -> list[Any]:
     """Follow configured keys to the records; a missing key or something empty on the way is no rows.
 
     Raises:
-        DocumentError: when a list or a value stands where an object with the next key should.
+        DocumentError: When a list or a value is where an object with the next key should.
     """
     value = document
     for depth, key in enumerate(keys):
@@ -70,7 +70,7 @@ def walk_to_records(document: JsonValue, keys: Sequence[str]) -> list[Any]:
 
 
 def absent_key(document: JsonValue, keys: Sequence[str]) -> str | None:
-    """What to say where an object on the way to the records has other keys and not the one configured."""
+    """Return a message where an object on the way to the records lacks the configured key, else None."""
     value = document
     for depth, key in enumerate(keys):
         if not isinstance(value, dict) or not value:
@@ -85,7 +85,7 @@ def absent_key(document: JsonValue, keys: Sequence[str]) -> str | None:
 
 
 def values_at(document: JsonValue, path: Sequence[str]) -> list[Any]:
-    """Everything that stands at a path, the lists on the way entered item by item; [] for nothing."""
+    """Return all values at a path, the items of lists on the way included; [] for none."""
     found = [document]
     for key in path:
         found = [

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import httpx
 
 from flows.api_config import ResolvedSecrets, TokenAuth, is_loopback
-from flows.documents import DocumentError, readable
+from flows.documents import Document
 from flows.http_collector.authentication import authenticated, same_origin
 from flows.http_collector.deadlines import BoundedClient
 from flows.http_collector.errors import (
@@ -44,20 +44,24 @@ class Response:
     """A usable response.
 
     Attributes:
-        body: The decompressed bytes; empty where the API says that it has no data.
+        document: The decompressed body, decoded when its value is first asked for; empty where the API
+            says that it has no data.
         source_url: The URL asked, with its parameters and without secrets.
         collected_at: When the response was complete (UTC).
         next_url: The URL of the next page, from the HTTP Link header.
         is_unpublished: The response was a 404 for dates whose data may not be published yet.
-        charset: The charset named by the Content-Type.
     """
 
-    body: bytes = field(repr=False)
+    document: Document = field(repr=False)
     source_url: str
     collected_at: datetime
     next_url: str | None = None
     is_unpublished: bool = False
-    charset: str | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The decompressed bytes."""
+        return self.document.body
 
 
 @dataclass(frozen=True)
@@ -147,12 +151,12 @@ class Attempt:
                     raise _TokenRefusedError
             if not response.is_success:
                 return self._error_response(response, deadline)
-            body = self._read(response, deadline)
-            classification = classify_response(api, response.status_code, self._readable(body, response))
+            document = self._document(self._read(response, deadline), response)
+            classification = classify_response(api, response.status_code, document)
             if classification is None:
-                return self._usable(body, _next_url(url, response), charset=response.charset_encoding)
+                return self._usable(document, _next_url(url, response))
             if classification.is_empty:
-                return self._usable(b"")
+                return self._usable(self._document(b"", response))
             message = provider_message(self.tokens.redact(classification.message))
             raise self._failure(": ".join(filter(None, ("returned an error", message))))
 
@@ -162,34 +166,28 @@ class Attempt:
             start += chunk
             if len(start) >= _ERROR_BODY_BYTES or time.monotonic() > deadline:
                 break
-        start = self._readable(start, response)
-        classification = classify_response(self.request.api, response.status_code, start)
+        document = self._document(start, response)
+        classification = classify_response(self.request.api, response.status_code, document)
         is_unpublished = (
             self.request.may_be_unpublished
             and response.status_code == httpx.codes.NOT_FOUND
             and classification is None
         )
         if is_unpublished or (classification and classification.is_empty):
-            return self._usable(b"", is_unpublished=is_unpublished)
+            return self._usable(self._document(b"", response), is_unpublished=is_unpublished)
         message = classification.message if classification else ""
+        # the start of an error response may end within a character
+        start = document.readable_body(strict=False)
         raise failed_status(response, self.shown_url, start, self.tokens.redact, message=message)
 
     def _usable(
-        self,
-        body: bytes,
-        next_url: str | None = None,
-        *,
-        is_unpublished: bool = False,
-        charset: str | None = None,
+        self, document: Document, next_url: str | None = None, *, is_unpublished: bool = False
     ) -> Response:
-        return Response(body, self.shown_url, datetime.now(UTC), next_url, is_unpublished, charset)
+        return Response(document, self.shown_url, datetime.now(UTC), next_url, is_unpublished)
 
-    def _readable(self, body: bytes, response: httpx.Response) -> bytes:
-        try:
-            return readable(body, self.request.api.format, response.charset_encoding)
-        except DocumentError:
-            # the start of an error response may end within a character; tabulation reports other faults
-            return body
+    def _document(self, body: bytes, response: httpx.Response) -> Document:
+        api = self.request.api
+        return Document(body, api.format, response.charset_encoding, api.skip_rows)
 
     def _seconds_left(self, deadline: float) -> float:
         return max(deadline - time.monotonic(), 0.001)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from flows.api_config import ApiConfig, ResponseCondition
 from flows.documents import (
+    Document,
     DocumentError,
+    DocumentFormat,
     IntegerText,
     JsonValue,
-    archive_members,
     compact_json,
-    decode_json,
-    decode_xml,
     source_text,
     values_at,
 )
@@ -36,11 +35,11 @@ class Classification:
     message: str = ""
 
 
-def classify_response(api: ApiConfig, status: int, body: bytes) -> Classification | None:
+def classify_response(api: ApiConfig, status: int, document: Document) -> Classification | None:
     """Apply `empty_when`, then `error_when` to a response; None where no condition applies."""
     if not (api.empty_when or api.error_when):
         return None
-    response = _Response(api, status, body)
+    response = _Response(api, status, document)
     if any(response.meets(condition) for condition in api.empty_when):
         return Classification(is_empty=True)
     for condition in api.error_when:
@@ -52,12 +51,11 @@ def classify_response(api: ApiConfig, status: int, body: bytes) -> Classificatio
 class _Response:
     """A response that is decoded only as far as the conditions need."""
 
-    def __init__(self, api: ApiConfig, status: int, body: bytes) -> None:
+    def __init__(self, api: ApiConfig, status: int, document: Document) -> None:
         self._api = api
         self._status = status
-        self._body = body
-        self._parts: list[tuple[str, bytes]] | None = None
-        self._documents: dict[int, JsonValue] = {}
+        self._document = document
+        self._parts: list[_Part] | None = None
 
     def meets(self, condition: ResponseCondition) -> bool:
         if condition.status and self._status not in condition.status:
@@ -78,39 +76,52 @@ class _Response:
     def _has_text(self, text: str) -> bool:
         wanted = text.casefold()
         return any(
-            wanted in part[:_TEXT_BYTES].decode("utf-8", "replace").casefold() for _, part in self._readable()
+            wanted in part.body[:_TEXT_BYTES].decode("utf-8", "replace").casefold()
+            for part in self._readable()
         )
 
     def _values(self, path: Sequence[str]) -> Iterator[JsonValue]:
-        for index, (form, body) in enumerate(self._readable()):
-            # a body without these keys has no such path, and need not be decoded
-            if all(key.lstrip("@").encode() in body for key in path if key.isascii() and key != "$"):
-                if index not in self._documents:
-                    self._documents[index] = _document(form, body)
-                yield from values_at(self._documents[index], path)
+        for part in self._readable():
+            # a document without these keys has no such path, and need not be decoded
+            if all(key.lstrip("@").encode() in part.body for key in path if key.isascii() and key != "$"):
+                yield from values_at(part.value(), path)
 
-    def _readable(self) -> list[tuple[str, bytes]]:
-        """The format and bytes of each document: the body, or the members of an archive."""
+    def _readable(self) -> list[_Part]:
+        """The documents to look into: that of the response, or the members of an archive."""
         if self._parts is None:
-            self._parts = [(self._api.format, self._body)]
-            if self._body.startswith(b"PK"):
+            documents: tuple[Document, ...] = (self._document,)
+            if self._document.body.startswith(b"PK"):
                 try:
-                    members = archive_members(self._body, int(self._api.max_response_mb * 1e6))
+                    documents = self._document.members(int(self._api.max_response_mb * 1e6))
                 except DocumentError:
                     # tabulation reports a damaged archive
-                    members = ()
-                self._parts = [(member.format, member.body) for member in members]
+                    documents = ()
+            self._parts = [_Part(document) for document in documents]
         return self._parts
 
 
-def _document(form: str, body: bytes) -> JsonValue:
-    # an error may be XML although the API's format is JSON or CSV, or the other way round
-    looks_like = {b"<": "xml", b"{": "json", b"[": "json"}
-    start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    try:
-        return {"xml": decode_xml, "json": decode_json}[looks_like.get(start, form)](body)
-    except (KeyError, DocumentError):
-        return None
+class _Part:
+    """A document, decoded as what it looks like."""
+
+    def __init__(self, document: Document) -> None:
+        self.body = document.readable_body(strict=False)
+        form = self._form(document.form)
+        self._document = document if form == document.form else Document(self.body, form)
+
+    def value(self) -> JsonValue:
+        """The decoded document; None where it cannot be decoded."""
+        if self._document.form not in {"json", "xml"}:
+            return None
+        try:
+            value: JsonValue = self._document.value()
+        except DocumentError:
+            return None
+        return value
+
+    def _form(self, form: DocumentFormat) -> DocumentFormat:
+        # an error may be XML although the API's format is JSON or CSV, or the other way round
+        start = self.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        return "xml" if start == b"<" else "json" if start in {b"{", b"["} else form
 
 
 def _matches(value: JsonValue, condition: ResponseCondition) -> bool:
@@ -123,7 +134,7 @@ def _matches(value: JsonValue, condition: ResponseCondition) -> bool:
 
 
 def _is_truthy(value: JsonValue) -> bool:
-    return int(value) != 0 if isinstance(value, int | IntegerText) else bool(value)
+    return value.text.strip("-0") != "" if isinstance(value, IntegerText) else bool(value)
 
 
 def _shown(value: JsonValue) -> str:

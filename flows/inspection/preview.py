@@ -69,9 +69,9 @@ def preview_api(config_file: Path, name: str, first_rows: int = 5) -> ApiPreview
     typed = collected.table.typed()
     return ApiPreview(
         api_name=chosen[0].name,
-        source_urls=[payload.source_url for payload in collected.payloads],
+        source_urls=[response.source_url for response in collected.responses],
         requests=requests,
-        bytes=sum(len(payload.body) for payload in collected.payloads),
+        bytes=sum(len(response.body) for response in collected.responses),
         records_at=collected.table.records_at,
         rows=typed.height,
         columns=[

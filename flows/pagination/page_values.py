@@ -1,17 +1,17 @@
-"""What a page says beside its rows: the next cursor or link, or how much there is."""
+"""Values that a page has beside its rows: the next cursor or link, or a total."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from flows.documents import show_path, values_at
+from flows.documents import NumberText, show_path, values_at
 from flows.http_collector import CollectionError
-from flows.pagination.pages import Page
+from flows.pagination.page import Page
 
 
 def text_at(page: Page, path: Sequence[str], shown_url: str) -> str | None:
-    """What stands at a path of a page, as it is sent; None for nothing.
+    """Return the text or number at a path of a page, as it is sent; None for nothing.
 
     Raises:
         CollectionError: Where a list or an object stands there.
@@ -24,14 +24,14 @@ def text_at(page: Page, path: Sequence[str], shown_url: str) -> str | None:
                 "where paging needs a text or a number"
             )
         # null, false and what is empty are none
-        if isinstance(value, str | int | float) and value is not False and str(value).strip():
-            # as it is: what is opaque goes back as it came
+        if isinstance(value, str | int | NumberText) and value is not False and str(value).strip():
+            # a cursor is opaque, and is sent back unchanged
             return str(value)
     return None
 
 
 def number_at(page: Page, path: Sequence[str], shown_url: str) -> int:
-    """The whole number at a path of a page; 0 for nothing on a first page without rows.
+    """Return the whole number at a path of a page; 0 for nothing on a first page without rows.
 
     Raises:
         CollectionError: Where no such number stands there.

@@ -1,6 +1,9 @@
-"""TABULATE: payload bytes to a flat polars frame, without side effects."""
+"""TABULATE: the responses of an API to one flat polars frame.
 
-from flows.tabulation.payload_tabulation import tabulate
+Pure: README.md in this folder has the rules, `response_tabulation` the entry point.
+"""
+
+from flows.tabulation.response_tabulation import tabulate
 from flows.tabulation.table import Finding, Layout, Part, Table
 
 __all__ = ["Finding", "Layout", "Part", "Table", "tabulate"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from flows.documents.errors import DocumentError, show_path
+from flows.documents import DocumentError, show_path
 from flows.tabulation.table import Finding
 
 if TYPE_CHECKING:

@@ -1,15 +1,13 @@
-"""Payloads that are columns already: CSV, JSON with a header and rows, JSON with lists side by side."""
+"""Responses with named columns: CSV, JSON with a header and rows, JSON with lists of equal length."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
-from flows.documents.errors import DocumentError, show_path
-from flows.documents.json_document import compact_json
-from flows.documents.record_search import walk_to_records
+from flows.documents import DocumentError, compact_json, show_path, walk_to_records
 from flows.tabulation.column_names import MAX_NAME_LENGTH, unique_names
 from flows.tabulation.column_types import typed_series
 from flows.tabulation.record_columns import MAX_COLUMNS, MAX_PADDING, MAX_REPEATED_CHARACTERS
@@ -18,9 +16,11 @@ from flows.tabulation.table import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flows.documents.json_document import JsonValue
+    from flows.documents import CsvRows, JsonValue
 
 _NAME_KEY = "name"
+# the row that a column of one part begins at, and its values
+_Piece: TypeAlias = "tuple[int, Sequence[Any] | pl.Series]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +28,24 @@ class FlatRows:
     """Named columns of equal length; a name may stand more than once."""
 
     names: Sequence[str]
-    columns: Sequence[Sequence[Any]]
+    columns: Sequence[Sequence[Any] | pl.Series]
+    """Of text: each a `pl.Series` with null for an empty cell."""
     height: int
 
 
-def transposed(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> FlatRows:
-    """Rows as columns; every row is as long as there are names.
+def text_rows(csv: CsvRows) -> FlatRows:
+    """Turn the rows of a CSV file into columns.
 
     Raises:
         DocumentError: For more columns than a table has.
     """
-    if len(names) > MAX_COLUMNS:
-        raise DocumentError(f"{len(names):,} columns are more than a table has")
-    if any(len(name) > MAX_NAME_LENGTH for name in names):
-        raise DocumentError(f"a column has a name of more than {MAX_NAME_LENGTH:,} characters")
-    return FlatRows(names, list(zip(*rows, strict=True)) if rows else [()] * len(names), len(rows))
+    flat = _transposed(csv.names, csv.rows)
+    columns = [pl.Series("", [cell or None for cell in column], dtype=pl.String) for column in flat.columns]
+    return replace(flat, columns=columns)
 
 
 def header_and_rows(document: JsonValue, columns_from: Sequence[str], rows_from: Sequence[str]) -> FlatRows:
-    """JSON with a list of names (or of objects with a `name`) and a list of rows.
+    """Read JSON with a list of names (or of objects with a `name`) and a list of rows.
 
     Raises:
         DocumentError: Where there are no names, a row is no list, or has another number of cells.
@@ -67,11 +66,11 @@ def header_and_rows(document: JsonValue, columns_from: Sequence[str], rows_from:
             raise DocumentError(
                 f"the row at {where} has {len(row)} cells where there are {len(names)} columns"
             )
-    return transposed(names, rows)
+    return _transposed(names, rows)
 
 
 def names_at(document: JsonValue, columns_from: Sequence[str]) -> list[str]:
-    """The names of columns that a document holds.
+    """Return the names of the columns in a document.
 
     Raises:
         DocumentError: Where one of them is no name.
@@ -80,7 +79,7 @@ def names_at(document: JsonValue, columns_from: Sequence[str]) -> list[str]:
 
 
 def lists_side_by_side(document: JsonValue, columnar: Sequence[str]) -> FlatRows:
-    """JSON with one object of equally long lists; a single value in it stands on every row.
+    """Read JSON with one object of equally long lists; a single value in it is on every row.
 
     Raises:
         DocumentError: Where there is no such object, or its lists differ in length.
@@ -94,8 +93,8 @@ def lists_side_by_side(document: JsonValue, columnar: Sequence[str]) -> FlatRows
     lists = {name: values for name, values in found[0].items() if isinstance(values, list)}
     lengths = {len(values) for values in lists.values()}
     if len(lengths) > 1:
-        told = ", ".join(f"{name} {len(values)}" for name, values in list(lists.items())[:10])
-        raise DocumentError(f"the lists at {where} are not equally long: {told}")
+        lengths_shown = ", ".join(f"{name} {len(values)}" for name, values in list(lists.items())[:10])
+        raise DocumentError(f"the lists at {where} are not equally long: {lengths_shown}")
     if not lists:
         raise DocumentError(f"the object at {where} holds no lists")
     (height,) = lengths
@@ -107,14 +106,17 @@ def lists_side_by_side(document: JsonValue, columnar: Sequence[str]) -> FlatRows
 
 
 def tabulate_flat(parts: Sequence[FlatRows], records_at: str, *, is_all_text: bool) -> Table:
-    """One table of all parts: a column of the same name continues, one that is missing is empty.
+    """Create one table of all parts: columns of one name continue, one that a part lacks is empty there.
 
     Args:
         parts: In order.
         records_at: Where they were found.
-        is_all_text: The source has no types; an empty text is an empty cell.
+        is_all_text: The format has no types, and the columns are `pl.Series` of text.
+
+    Raises:
+        DocumentError: Where there are too many columns, or too many empty cells.
     """
-    values: dict[tuple[str, int], list[Any]] = {}
+    pieces: dict[tuple[str, int], list[_Piece]] = {}
     height = 0
     for part in parts:
         if not part.height:
@@ -122,29 +124,44 @@ def tabulate_flat(parts: Sequence[FlatRows], records_at: str, *, is_all_text: bo
         seen: dict[str, int] = {}
         for name, column in zip(part.names, part.columns, strict=True):
             seen[name] = seen.get(name, 0) + 1
-            target = values.setdefault((name, seen[name]), [])
-            target.extend([None] * (height - len(target)))
-            target.extend(column)
+            pieces.setdefault((name, seen[name]), []).append((height, column))
         height += part.height
     if not height:
         return Table(pl.DataFrame(), records_at, is_all_text=is_all_text)
-    if len(values) > MAX_COLUMNS or len(values) * height - sum(map(len, values.values())) > MAX_PADDING:
-        raise DocumentError(f"{len(values):,} columns in all, too many or too empty for one table")
+    cells = sum(len(column) for found in pieces.values() for _, column in found)
+    if len(pieces) > MAX_COLUMNS or len(pieces) * height - cells > MAX_PADDING:
+        raise DocumentError(f"{len(pieces):,} columns in all, too many or too empty for one table")
     # names are taken as they are: "@" and "$" mean nothing here
-    names, findings = unique_names([name for name, _ in values], [(name,) for name, _ in values])
-    series = []
-    for name, column in zip(names, values.values(), strict=True):
-        column.extend([None] * (height - len(column)))
-        series.append(_text_series(name, column) if is_all_text else typed_series(name, _flat(column)))
+    names, findings = unique_names([name for name, _ in pieces], [(name,) for name, _ in pieces])
+    join = _joined_texts if is_all_text else _joined_values
+    series = [join(name, found, height) for name, found in zip(names, pieces.values(), strict=True)]
     return Table(pl.DataFrame(series, height=height), records_at, tuple(findings), is_all_text)
 
 
-def _text_series(name: str, values: list[str | None]) -> pl.Series:
-    return pl.Series(name, [value or None for value in values], dtype=pl.String)
+def _transposed(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> FlatRows:
+    if len(names) > MAX_COLUMNS:
+        raise DocumentError(f"{len(names):,} columns are more than a table has")
+    if any(len(name) > MAX_NAME_LENGTH for name in names):
+        raise DocumentError(f"a column has a name of more than {MAX_NAME_LENGTH:,} characters")
+    return FlatRows(names, list(zip(*rows, strict=True)) if rows else [()] * len(names), len(rows))
 
 
-def _flat(values: list[Any]) -> list[Any]:
-    return [compact_json(value) if isinstance(value, (dict, list)) else value for value in values]
+def _joined_texts(name: str, pieces: Sequence[_Piece], height: int) -> pl.Series:
+    column = pl.Series(name, [], dtype=pl.String)
+    for start, values in pieces:
+        column = column.extend_constant(None, start - len(column)).append(pl.Series(values))
+    return column.extend_constant(None, height - len(column))
+
+
+def _joined_values(name: str, pieces: Sequence[_Piece], height: int) -> pl.Series:
+    column: list[Any] = []
+    for start, values in pieces:
+        column += [None] * (start - len(column))
+        column += values
+    column += [None] * (height - len(column))
+    if not {dict, list}.isdisjoint(map(type, column)):
+        column = [compact_json(value) if isinstance(value, dict | list) else value for value in column]
+    return typed_series(name, column)
 
 
 def _name(item: Any, columns_from: Sequence[str]) -> str:

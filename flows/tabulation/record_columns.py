@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.documents.errors import DocumentError
-from flows.documents.json_document import compact_json
+from flows.documents import DocumentError, compact_json
 from flows.tabulation.column_names import TEXT_KEY
 from flows.tabulation.record_paths import Column
 
@@ -17,17 +16,17 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 5_000
 """More are not a table but records that differ in all their keys."""
 MAX_PADDING = 50_000_000
-"""Cells left empty because other records have a value there; beyond it memory would be at risk."""
+"""Empty cells, for which other records have a value; a bound on memory."""
 MAX_REPEATED_CHARACTERS = 500_000_000
-"""Of texts that exploding a list repeats on each of its rows, alike."""
+"""Of the values that exploding a list repeats on each of its rows."""
 
 
 def write_columns(root: PathNode, parts: Sequence[list[Any]]) -> tuple[list[Column], list[int]]:
     """Write every record as one row, or as one row for each item of its exploded list.
 
     Args:
-        root: What is known of the records' paths.
-        parts: The records, in as many lists as there are payloads.
+        root: The paths of the records, from `survey_records`.
+        parts: The records, in as many lists as there are responses.
 
     Returns:
         The columns, first seen first, padded to the same length, and the number of rows of each part.
@@ -43,7 +42,7 @@ def write_columns(root: PathNode, parts: Sequence[list[Any]]) -> tuple[list[Colu
     columns = [column for column in writer.columns if column.is_wanted]
     writer.check_padding(sum(height - len(column.values) for column in columns))
     for column in writer.columns:
-        # nodes and columns that hold each other would keep their values until garbage is looked for
+        # nodes and columns refer to each other: without this, values would stay until a garbage collection
         column.sources.clear()
     for column in columns:
         column.values.extend([None] * (height - len(column.values)))

@@ -1,4 +1,4 @@
-"""What is known of the records' paths before their columns are written."""
+"""The paths of records, surveyed before their columns are written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Column:
 
 @dataclass(slots=True, eq=False)
 class PathNode:
-    """What is known of one path from the record, over all records."""
+    """One path from the record, over all records."""
 
     path: Path
     children: dict[str, PathNode] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class PathNode:
 
 
 def survey_records(parts: Sequence[list[Any]], explode: Sequence[Path]) -> PathNode:
-    """Learn which paths hold objects and lists, over all records and the items of exploded lists.
+    """Find the paths that hold objects and lists, over all records and the items of exploded lists.
 
     Args:
         parts: rows as found in the documents.

@@ -1,61 +1,43 @@
-"""Records to tables: the quick way where they are flat, the exact way for all others."""
+"""Records of decoded documents to a table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.documents.errors import DocumentError, show_path
-from flows.documents.record_search import find_records, walk_to_records
+from flows.documents import DocumentError, find_records, show_path, walk_to_records
 from flows.tabulation.column_names import name_columns
 from flows.tabulation.column_types import typed_series
-from flows.tabulation.kept_lists import finding_on_kept_lists
 from flows.tabulation.plain_records import plain_columns
 from flows.tabulation.record_columns import write_columns
 from flows.tabulation.record_paths import survey_records
-from flows.tabulation.table import Finding, Table
+from flows.tabulation.table import Finding, RecordsTable, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flows.documents.json_document import JsonValue
+    from flows.documents import JsonValue
     from flows.tabulation.record_paths import Column, Path, PathNode
 
 
 def records_in(document: JsonValue, records: Sequence[str] | None) -> tuple[list[Any], tuple[str, ...]]:
-    """The records of a document, where they are said to be or where they are found, and their path."""
+    """Return the records of a document and their path, which is searched where none is configured."""
     if records is None:
         return find_records(document)
     return walk_to_records(document, records), tuple(records)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordsTable:
-    """The table of several lists of records, and how many of its rows each of them made."""
-
-    table: Table
-    heights: tuple[int, ...]
-
-
 def tabulate_records(
     parts: Sequence[list[Any]], records_at: str, explode: Sequence[Path] | None
 ) -> RecordsTable:
-    """One table of the records of all parts, as if they had stood in one list."""
+    """Create one table of the records of all parts, as if they had been one list."""
     if not any(parts):
         return RecordsTable(Table(pl.DataFrame(), records_at), tuple(0 for _ in parts))
-    plain = None if explode else plain_columns([record for records in parts for record in records])
-    if plain is None:
-        return tabulate_records_exactly(parts, records_at, explode)
-    return _table(plain, [len(records) for records in parts], records_at)
-
-
-def tabulate_records_exactly(
-    parts: Sequence[list[Any]], records_at: str, explode: Sequence[Path] | None
-) -> RecordsTable:
-    """The same by the way that records of any kind can go."""
+    plain = None if explode else plain_columns(list(chain.from_iterable(parts)))
+    if plain is not None:
+        return _table(plain, [len(records) for records in parts], records_at)
     root = _survey(parts, explode)
     columns, heights = write_columns(root, parts)
     return _table(columns, heights, records_at, lambda names: _findings_on_lists(root, names, explode or ()))
@@ -67,6 +49,14 @@ def _table(
     records_at: str,
     more_findings: Callable[[dict[Column, str]], list[Finding]] = lambda _: [],
 ) -> RecordsTable:
+    """Name the columns and give each its type.
+
+    Args:
+        columns: One value a row each.
+        heights: The rows of each part.
+        records_at: Where the records were found.
+        more_findings: Given the columns' names, returns findings besides those on the names.
+    """
     names, findings = name_columns([column.path for column in columns])
     findings += more_findings(dict(zip(columns, names, strict=True)))
     series = [typed_series(name, column.values) for name, column in zip(names, columns, strict=True)]
@@ -75,22 +65,22 @@ def _table(
 
 
 def explode_chain(explode: Sequence[Sequence[str]]) -> list[Path]:
-    """The paths to explode, from the outside in.
+    """Sort the paths to explode from the outside in.
 
     Raises:
         DocumentError: Where two of them stand side by side.
     """
-    chain = sorted({tuple(path) for path in explode}, key=len)
-    if chain and not chain[0]:
+    paths = sorted(dict.fromkeys(map(tuple, explode)), key=len)
+    if paths and not paths[0]:
         raise DocumentError("explode names an empty path; a path is the keys from the record to a list")
-    for outer, inner in pairwise(chain):
+    for outer, inner in pairwise(paths):
         if inner[: len(outer)] != outer:
             message = (
                 f"explode names {show_path(outer)} and {show_path(inner)}, lists side by side: "
                 "each row of one would repeat every row of the other; name one of them"
             )
             raise DocumentError(message)
-    return chain
+    return paths
 
 
 def _survey(parts: Sequence[list[Any]], explode: Sequence[Path] | None) -> PathNode:
@@ -109,7 +99,9 @@ def _findings_on_lists(root: PathNode, names: dict[Column, str], explode: Sequen
     findings: list[Finding] = []
     kept = [node for node in root.object_lists() if not node.is_exploded and node.column in names]
     if kept:
-        findings.append(finding_on_kept_lists(names[node.column] for node in kept if node.column is not None))
+        listed = ", ".join(names[node.column] for node in kept if node.column is not None)
+        message = f"lists of objects are kept as JSON text in {listed}; name one under explode for rows"
+        findings.append(Finding("info", "nested-lists-kept", message))
     for path in explode:
         node = root.find(path)
         if node.column is None and not node.is_container:

@@ -1,10 +1,11 @@
-"""What tabulating hands on: the table, what was noticed on the way, and why there is none."""
+"""What tabulation takes and returns: parts, their layout, and a table with findings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from flows.documents import Document, DocumentFormat
 from flows.tabulation.text_numbers import read_numbers
 
 if TYPE_CHECKING:
@@ -15,19 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a reader should know about a table that was made nonetheless."""
+    """Something that a reader should know about a table; it is stored nonetheless."""
 
     severity: Literal["info", "warning"]
     code: str
-    """Kebab-case and stable, for programs."""
+    """Kebab case; stable, for programs."""
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the records of a payload stand; the keys of the configuration with these names."""
+    """Where a response has its records; the configuration's keys of the same names."""
 
-    format: Literal["json", "csv", "xml", "zip"] = "json"
+    format: DocumentFormat = "json"
     records: Sequence[str] | None = None
     explode: Sequence[Sequence[str]] | None = None
     columns_from: Sequence[str] | None = None
@@ -35,16 +36,23 @@ class Layout:
     columnar: Sequence[str] | None = None
     skip_rows: int = 0
     max_bytes: int = 512_000_000
-    """Of an archive's documents, unpacked."""
+    """The most that the documents of all archives may have together, unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One payload of those that make a table: a page, or the reply for one of several values."""
+    """One response of those that make a table: a page, or the response for one combination of `values`."""
 
-    body: bytes = field(repr=False)
+    content: bytes | Document = field(repr=False)
+    """The body, or a document that may have been decoded already."""
     labels: tuple[tuple[str, str], ...] = ()
-    """Columns, each the same on all of its rows, that tell it from the others."""
+    """Columns that name the combination, the same on all rows of the part."""
+
+    def document(self, layout: Layout) -> Document:
+        """Return the content as a document."""
+        if isinstance(self.content, Document):
+            return self.content
+        return Document(self.content, layout.format, skip_rows=layout.skip_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +62,19 @@ class Table:
     frame: pl.DataFrame
     """Columns are Int64, Float64, Boolean or String; no nested types."""
     records_at: str
-    """Where the records were found, for people: `HourlyLmps > HourlyLmp`."""
+    """Where the records were found, for messages: `HourlyLmps > HourlyLmp`."""
     findings: tuple[Finding, ...] = ()
     is_all_text: bool = False
-    """Of a source without types (CSV, XML): every column is the source's text."""
+    """The format has no types (CSV, XML): every column is the source's text."""
 
     def typed(self) -> pl.DataFrame:
-        """The frame with numbers as numbers, also where the source has only text for them."""
+        """Return the frame with columns of numbers as numbers, also where the format has no types."""
         return read_numbers(self.frame) if self.is_all_text else self.frame
 
 
-Source = tuple[str | None, ...]
-"""The keys down to the values of a column, with None for a step into a list."""
-
-
 @dataclass(frozen=True, slots=True)
-class QuickTable(Table):
-    """The table of one of several payloads, by a quick way."""
+class RecordsTable:
+    """The table of several parts, and how many of its rows are of each part."""
 
-    sources: tuple[Source, ...] = ()
-    """Of its columns. Where they are the same in two payloads, their tables fit together; the same names
-    alone could be those of other paths, or of lists here and of texts there."""
-    repeated_characters: int = 0
-    """At most so many were written more than once, as a list was exploded."""
+    table: Table
+    heights: tuple[int, ...]

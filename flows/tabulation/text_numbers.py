@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from flows.tabulation.column_types import SURE_SIGNIFICANT_DIGITS, gives_back
+from flows.tabulation.column_types import SURE_SIGNIFICANT_DIGITS, is_exact
 
 # no leading zeros: 007 is a name, not a number
 _INTEGER = r"^-?(?:0|[1-9][0-9]*)$"
@@ -38,4 +38,4 @@ def _typed(series: pl.Series) -> pl.Series:
     in_doubt = values.filter(
         (digits.str.len_bytes() > SURE_SIGNIFICANT_DIGITS) | values.str.contains(_FAR_EXPONENT)
     )
-    return numbers if all(gives_back(text, float(text)) for text in in_doubt) else series
+    return numbers if all(map(is_exact, in_doubt)) else series

@@ -1,25 +1,25 @@
-"""One JSON payload to its table, by every way there is."""
+"""One JSON body to its table: by whichever way serves it, or by the general way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.documents import decode_json, show_path
+from flows.documents import Document
 from flows.tabulation import Layout, Part, Table, tabulate
-from flows.tabulation.record_tabulation import explode_chain, records_in, tabulate_records_exactly
+
+Path = Sequence[str]
 
 
 def tabulate_json(
-    body: bytes, *, records: Sequence[str] | None = None, explode: Sequence[Sequence[str]] | None = None
+    body: bytes, *, records: Path | None = None, explode: Sequence[Path] | None = None
 ) -> Table:
-    """The table of one payload, by whichever way it takes."""
+    """The table of one body."""
     return tabulate([Part(body)], Layout(records=records, explode=explode))
 
 
-def tabulate_exactly(
-    body: bytes, *, records: Sequence[str] | None = None, explode: Sequence[Sequence[str]] | None = None
-) -> Table:
-    """The table by the way that every document can go."""
-    rows, path = records_in(decode_json(body), records)
-    chain = None if explode is None else explode_chain(explode)
-    return tabulate_records_exactly([rows], show_path(path), chain).table
+def tabulate_decoded(bodies: Sequence[bytes], layout: Layout) -> Table:
+    """The table of bodies that have been decoded already, which only the general way serves."""
+    documents = [Document(body, layout.format, skip_rows=layout.skip_rows) for body in bodies]
+    for document in documents:
+        document.value()
+    return tabulate([Part(document) for document in documents], layout)

@@ -289,7 +289,7 @@ def test_a_deadline_leaves_out_the_waits_for_a_turn(isone: IsoneSandbox) -> None
         ThreadPoolExecutor(len(apis)) as threads,
     ):
         found = list(threads.map(lambda each: collect_table(each, collector), collections))
-    assert [len(collected.payloads) for collected in found] == [4] * 6
+    assert [len(collected.responses) for collected in found] == [4] * 6
 
 
 def test_a_deadline_holds_for_an_api_that_goes_slowly_by_itself(isone: IsoneSandbox) -> None:
@@ -361,7 +361,7 @@ def test_failures_behind_a_next_link_do_not_open_the_circuit_of_the_apis_host(is
 def test_requests_that_differ_only_in_a_header_have_attempts_of_their_own(isone: IsoneSandbox) -> None:
     places = list(range(7))
     entry = isone.api("x", RESOURCE, headers={"X-Place": "{place}"}, values={"place": places})
-    assert len(collect_whole(entry).payloads) == len(isone.faults.requests) == 7
+    assert len(collect_whole(entry).responses) == len(isone.faults.requests) == 7
 
 
 def test_a_next_link_elsewhere_is_followed_without_what_is_the_apis_own(isone: IsoneSandbox) -> None:
@@ -418,7 +418,7 @@ def test_a_charset_is_that_of_the_content_type(
     found = collect_whole(isone.api("x", RESOURCE, format="csv"))
     assert found.table.frame["n"].to_list() == [text.split("\n")[1]]
     # raw stays as it came
-    assert found.payloads[0].body == text.encode(encoding)
+    assert found.responses[0].body == text.encode(encoding)
 
 
 @pytest.mark.parametrize("charset", ["hex", "rot13", "zlib", "utf-7", "idna"])

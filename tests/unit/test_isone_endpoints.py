@@ -18,6 +18,7 @@ from flows.tabulation import Layout, Part, tabulate
 from tests.conftest import REPOSITORY
 
 SCHEMAS = sorted({endpoint.response_schema for endpoint in endpoints()} - {UNDESCRIBED})
+DESCRIBED = {schema: kind for schema in SCHEMAS if (kind := response_type(schema)) is not None}
 # not described by the service; their shapes are those that clients of it are known to read
 UNDESCRIBED_SHAPES: dict[str, Any] = {
     "fiveminuteestimatedzonalload": {"five_min_estimated_zonal_loads": {"five_min_estimated_zonal_load": [
@@ -76,8 +77,8 @@ def leaves(value: Any) -> Iterator[str]:
         yield json.dumps(value).strip('"')
 
 
-def lost(document: Any, at_least_rows: int) -> list[str]:
-    """What the table of a document lacks: values, or rows."""
+def lost_of(document: Any, at_least_rows: int) -> list[str]:
+    """What of a document its table does not hold."""
     frame = tabulate([Part(json.dumps(document).encode())], Layout()).frame
     cells = Counter[str]()
     for series in frame:
@@ -86,7 +87,9 @@ def lost(document: Any, at_least_rows: int) -> list[str]:
             nested = isinstance(cell, str) and cell.startswith(("[", "{"))
             cells.update(leaves(json.loads(cell)) if nested else [json.dumps(cell).strip('"')])
     missing = [leaf for leaf in leaves(document) if leaf not in cells and f"{leaf}.0" not in cells]
-    return missing if frame.height >= at_least_rows else [*missing, f"only {frame.height} rows"]
+    if frame.height < at_least_rows:
+        missing.append(f"{frame.height} of {at_least_rows} rows")
+    return missing
 
 
 def records_key(kind: RecordType) -> RecordType:
@@ -97,45 +100,38 @@ def records_key(kind: RecordType) -> RecordType:
 
 
 def test_responses_of_every_described_type_keep_all_their_values() -> None:
-    # the service names one type that it does not describe
+    # named by the service, which describes no such type
     assert [schema for schema in SCHEMAS if response_type(schema) is None] == ["SeasonalPeakHoursData"]
-    offenders = {}
-    shapes = itertools.product(SCHEMAS, (1, 3), (True, False), (True, False))
-    for schema, items, with_optional, as_list in shapes:
-        if kind := response_type(schema):
+    offenders = []
+    for schema, kind in DESCRIBED.items():
+        for items, with_optional, as_list in itertools.product((1, 3), (True, False), (True, False)):
             document = built(kind, Values(), items=items, with_optional=with_optional, as_list=as_list)
-            # where every field is optional, a record may be empty
-            missing = lost(document, at_least_rows=1 if any(leaves(document)) else 0)
-            if missing:
-                offenders[schema, items, with_optional, as_list] = missing
-    assert offenders == {}
+            # where every field is optional, a record may be nothing at all
+            lost = lost_of(document, at_least_rows=1 if any(leaves(document)) else 0)
+            if lost:
+                offenders.append((schema, items, with_optional, as_list, lost))
+    assert not offenders
 
 
-def test_records_with_and_without_optional_fields_and_lists_share_a_table() -> None:
-    offenders = {}
-    for schema in SCHEMAS:
-        kind = response_type(schema)
-        if kind is None:
-            continue
-        variants = record_variants(records_key(kind))
-        if missing := lost({schema: {"Inner": variants}}, at_least_rows=len(variants)):
-            offenders[schema] = missing
-    assert offenders == {}
-
-
-def record_variants(record: RecordType) -> list[Any]:
-    """Records with and without optional fields, and with lists of several lengths or empty values."""
-    values = Values()
-    variants = [
-        built(record, values, items=items, with_optional=with_optional, as_list=True)
-        for items in (2, 1, 0)
-        for with_optional in (True, False)
-    ]
-    nothings: list[Any] = ["", {}, None]
-    for empty in nothings:
-        emptied = built(record, values, items=0, with_optional=True, as_list=True)
-        variants.append(_with_lists_as(emptied, empty))
-    return variants
+def test_records_with_and_without_optional_fields_and_lists_stand_side_by_side() -> None:
+    offenders = []
+    for schema, kind in DESCRIBED.items():
+        assert isinstance(kind, Record)
+        record = records_key(kind)
+        values = Values()
+        variants = [
+            built(record, values, items=items, with_optional=with_optional, as_list=True)
+            for items in (2, 1, 0)
+            for with_optional in (True, False)
+        ]
+        nothings: list[Any] = ["", {}, None]
+        for empty in nothings:
+            emptied = built(record, values, items=0, with_optional=True, as_list=True)
+            variants.append(_with_lists_as(emptied, empty))
+        lost = lost_of({schema: {"Inner": variants}}, at_least_rows=len(variants))
+        if lost:
+            offenders.append((schema, lost))
+    assert not offenders
 
 
 def _with_lists_as(value: Any, empty: Any) -> Any:
@@ -150,21 +146,27 @@ def _with_lists_as(value: Any, empty: Any) -> Any:
 
 def test_no_records_are_no_rows() -> None:
     nothings: list[Any] = ["", {}, [], None]
-    documents: list[Any] = [{}]
-    for schema, nothing in itertools.product(SCHEMAS, nothings):
-        documents += [{schema: nothing}, {schema: {"Inner": nothing}}]
-    shapes = [tabulate([Part(json.dumps(each).encode())], Layout()).frame.shape for each in documents]
-    assert [each for each, shape in zip(documents, shapes, strict=True) if shape != (0, 0)] == []
+    pairs = itertools.product(SCHEMAS, nothings)
+    documents = [
+        document
+        for schema, nothing in pairs
+        for document in ({schema: nothing}, {schema: {"Inner": nothing}}, {})
+    ]
+    assert not [
+        document
+        for document in documents
+        if tabulate([Part(json.dumps(document).encode())], Layout()).frame.shape != (0, 0)
+    ]
 
 
 def test_the_newer_family_has_one_more_wrapper() -> None:
     undescribed = {endpoint.root for endpoint in endpoints() if endpoint.response_schema == UNDESCRIBED}
-    assert UNDESCRIBED_SHAPES.keys() <= undescribed
-    found = {
-        root: lost({"isone_web_services": shape}, at_least_rows=1)
+    assert undescribed >= UNDESCRIBED_SHAPES.keys()
+    lost = {
+        root: lost_of({"isone_web_services": shape}, at_least_rows=1)
         for root, shape in UNDESCRIBED_SHAPES.items()
     }
-    assert {root: missing for root, missing in found.items() if missing} == {}
+    assert not {root: found for root, found in lost.items() if found}
 
 
 def test_every_endpoint_has_an_entry_that_validates(tmp_path: Any) -> None:

@@ -60,7 +60,7 @@ def collect(
     (collection,) = plan_collections([api], "20240101_000000", NOW)
     with HttpCollector([api], ResolvedSecrets()) as collector:
         collected = collect_table(collection, collector)
-        assert collector.attempts(collection) == len(service.asked) >= len(collected.payloads)
+        assert collector.attempts(collection) == len(service.asked) >= len(collected.responses)
     return collected.table.frame[column].to_list() if collected.table.frame.width else []
 
 

@@ -113,7 +113,7 @@ class TestEia:
         assert collected.table.frame.height == 24
         asked = [parse_qs(request.query)["offset"] for request in script.requests]
         assert asked == [["0"], ["0"], ["7"], ["14"], ["21"]]
-        assert all("api_key" not in payload.source_url for payload in collected.payloads)
+        assert all("api_key" not in payload.source_url for payload in collected.responses)
 
     def test_a_wrong_key_and_an_error_in_a_200_are_reported_with_its_message(self, tmp_path: Path) -> None:
         def other_frequency(entry: dict[str, Any]) -> None:

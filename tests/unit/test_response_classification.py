@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flows.api_config import ApiConfig
+from flows.documents import Document
 from flows.http_collector.response_classification import classify_response
 from tests.conftest import IsoneSandbox
 from tests.providers.faults import Fault
@@ -66,7 +67,7 @@ def test_an_error_is_recognised_and_its_message_is_found(
 ) -> None:
     entry = {"name": "a", "url": "https://example.com", "output_folder": "f", "csv_prefix": "p"}
     api = ApiConfig.model_validate({**entry, "format": form, "error_when": condition})
-    found = classify_response(api, status, body)
+    found = classify_response(api, status, Document(body, api.format))
     assert (found.message if found else None) == words
     assert not (found and found.is_empty)
 

@@ -1,7 +1,6 @@
 """The rules of turning JSON into a flat table, one behaviour each."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -9,9 +8,7 @@ import pytest
 
 from flows.documents import DocumentError
 from flows.tabulation import Table
-from flows.tabulation.payload_tabulation import UNIFORM_MIN_BYTES
-from flows.tabulation.uniform_records import tabulate_uniform_records
-from tests.unit.tabulating import tabulate_exactly, tabulate_json
+from tests.unit.tabulating import tabulate_json
 
 
 def tabulate(text: str, **options: Any) -> Table:
@@ -333,69 +330,6 @@ def test_a_hundred_levels_are_not_too_deep() -> None:
 
 def test_a_byte_order_mark_is_skipped() -> None:
     assert tabulate_json(b'\xef\xbb\xbf[{"a":"\xc3\xa9"}]').frame["a"].to_list() == ["é"]
-
-
-RECORDS = [
-    {"a": f"x{number}", "L": {"@i": str(number), "$": "t"}, "n": number, "m": number / 4}
-    for number in range(999)
-]
-
-
-def test_a_large_uniform_list_takes_the_quick_way_and_a_name_collision_is_reported_there_too() -> None:
-    records = [{"n_a": 1.5, "n": {"a": 1}, "pad": "p" * 40} for _ in range(999)]
-    body = json.dumps({"As": {"A": records}}).encode()
-    assert len(body) > UNIFORM_MIN_BYTES
-    quick = tabulate_uniform_records(body)
-    assert quick is not None
-    assert quick.frame.columns == ["n_a", "n_a_2", "pad"]
-    assert [finding.code for finding in quick.findings] == ["column-name-collision"]
-    table = tabulate_json(body)
-    assert table.frame.equals(quick.frame)
-    assert (table.records_at, table.findings) == (quick.records_at, quick.findings)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('"x998"', "null"),
-        ('"x998"', "998"),
-        ('"x998"', r'"\"998"'),
-        ('"x998"', '"x998", "late": 1'),
-        ('{"a": "x998", ', "{"),
-        ('"x998"', '"x998", "a": "x999"'),
-        ('"x998"', '"x998", "a" : "x999"'),
-        ('"n": 998', '"n": 998, "n" : 998'),
-        ('"n": 998', '"n": 9980000000000000000000'),
-        ('"n": 998', '"n": 10000000000000000000000'),
-        ('"m": 249.5', '"m": 9007199254740993'),
-        ('"m": 249.5', '"m": 249.50000000000000001'),
-        ('"m": 249.5', '"m": 1e-400'),
-        ('"m": 249.5', '"m": 0.' + "0" * 300 + "1e-90"),
-        ('"m": 249.5', '"m": 1e400'),
-        ('"t"}, "n": 998', '""}, "n": 998'),
-        ('"t"}, "n": 998', '"\\ud800"}, "n": 998'),
-        ('"t"}, "n": 998', '"t", "$": "u"}, "n": 998'),
-        ("]}}", "]}, \"More\": 1}"),
-        ("]}}", "], \"A\": []}}"),
-        ("]}}", ", null]}}"),
-        ("]}}", "]}"),
-    ],
-)  # fmt: skip
-def test_one_unusual_record_late_gives_what_the_exact_way_gives(old: str, new: str) -> None:
-    text = json.dumps({"As": {"A": RECORDS}})
-    assert tabulate_uniform_records(text.encode()) is not None
-    head, found, tail = text.rpartition(old)
-    assert found
-    body = (head + new + tail).encode()
-    assert outcome(tabulate_json, body) == outcome(tabulate_exactly, body)
-
-
-def outcome(tabulate_body: Callable[[bytes], Table], body: bytes) -> object:
-    try:
-        table = tabulate_body(body)
-    except DocumentError as error:
-        return str(error)
-    return table.records_at, table.frame.schema, table.frame.rows(), table.findings
 
 
 def test_columns_of_an_object_that_is_null_at_first_come_in_the_order_they_are_seen() -> None:

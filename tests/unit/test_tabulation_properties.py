@@ -16,8 +16,7 @@ from flows.tabulation import Layout, Part, tabulate
 from flows.tabulation.plain_records import plain_columns
 from flows.tabulation.record_columns import write_columns
 from flows.tabulation.record_paths import survey_records
-from flows.tabulation.uniform_records import tabulate_uniform_records
-from tests.unit.tabulating import tabulate_exactly, tabulate_json
+from tests.unit.tabulating import tabulate_json
 
 KEYS = st.sampled_from(["a", "b", "a_b", "@a", "$", "value", "", "é", "a b", 'q"', "c.d"]) | st.text(
     max_size=3
@@ -178,61 +177,6 @@ def values_of(shape: Any) -> st.SearchStrategy[Any]:
 UNIFORM = st.dictionaries(KEYS, SHAPES, min_size=1, max_size=4).flatmap(
     lambda shape: st.lists(values_of(shape), min_size=1, max_size=8)
 )
-
-
-@given(records=UNIFORM, wrappers=st.lists(KEYS, max_size=2), escape=st.booleans())
-def test_the_quick_way_gives_what_the_exact_way_gives(
-    records: Any, wrappers: list[str], escape: bool
-) -> None:
-    document = records
-    for key in wrappers:
-        document = {key: document}
-    body = json.dumps(document, ensure_ascii=escape).encode()
-    quick = tabulate_uniform_records(body)
-    if quick is None:
-        return
-    exact = tabulate_exactly(body)
-    assert quick.frame.schema == exact.frame.schema
-    # repr tells 0.0 from -0.0
-    assert repr(quick.frame.rows()) == repr(exact.frame.rows())
-    assert (quick.records_at, quick.findings) == (exact.records_at, exact.findings)
-
-
-@given(
-    records=st.lists(
-        st.fixed_dictionaries({"n": LEAVES["short"], "t": st.sampled_from(["x", "é y"])}), min_size=1
-    )
-)
-def test_the_quick_way_is_taken_by_plain_records(records: list[dict[str, Any]]) -> None:
-    quick = tabulate_uniform_records(json.dumps(records).encode())
-    assert quick is not None
-    assert quick.frame.rows(named=True) == records
-
-
-@pytest.mark.parametrize(
-    "last",
-    [
-        "-0",
-        "-0.0",
-        "-0e5",
-        "9007199254740993",
-        "9007199254740993.0",
-        "1e-400",
-        "4.9e-324",
-        "12345678901234.567",
-        "12345678901234567.891",
-        "1.2345678901234567e3",
-    ],
-)
-def test_numbers_a_double_would_change_leave_the_quick_way(last: str) -> None:
-    body = ('[{"n": 0.5}, ' + f'{{"n": {last}}}]').encode()
-    exact = tabulate_exactly(body)
-    quick = tabulate_uniform_records(body)
-    assert quick is None or repr(quick.frame.rows()) == repr(exact.frame.rows())
-    # as part of many, past the records that the shape is learned from
-    body = ("[" + '{"n": 0.5},' * 5000 + f'{{"n": {last}}}]').encode()
-    quick = tabulate_uniform_records(body)
-    assert quick is None or repr(quick.frame.rows()) == repr(tabulate_exactly(body).frame.rows())
 
 
 ELEMENT = st.fixed_dictionaries({"a": SCALARS, "$": SCALARS})

@@ -1,90 +1,54 @@
-"""One page as paging sees it: its rows, counted as they are tabulated, and what it says of the next."""
+"""Reads the rows of a page, which are counted as they are tabulated."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from flows.api_config import (
-    ApiConfig,
-    CursorPagination,
-    NextLinkPagination,
-    OffsetPagination,
-    PagePagination,
-)
+from flows.api_config import ApiConfig
 from flows.documents import (
+    CsvRows,
+    Document,
     DocumentError,
     JsonValue,
-    decode_json,
-    decode_xml,
     find_records,
-    read_csv_rows,
-    readable,
     show_path,
     values_at,
     walk_to_records,
 )
 from flows.http_collector import Response
+from flows.pagination.kinds import Paging, paging_of
+from flows.pagination.page import Page
 
 _ADVICE = 'say where the rows are, with "records"'
 _NOTHING: tuple[JsonValue, ...] = (None, "", [], {}, 0)
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Page:
-    """One page as paging sees it.
-
-    Attributes:
-        number: 1 for the first.
-        rows: Its records.
-        rows_before: How many records the pages before it had.
-        document: The whole of it; None for CSV.
-        link: Where the HTTP Link header says that the next page is.
-        place: Where in their documents the rows of all pages are, where that is not configured.
-        around: The last document that had rows there.
-        is_spent: The rows are over, though the object around them would make one of its own.
-    """
-
-    number: int
-    rows: Sequence[Any] = field(repr=False)
-    rows_before: int
-    document: JsonValue = field(repr=False)
-    link: str | None = None
-    place: tuple[str, ...] | None = None
-    around: JsonValue = field(repr=False, default=None)
-    is_spent: bool = False
-
-    @property
-    def rows_so_far(self) -> int:
-        """The records of this page and those before it."""
-        return self.rows_before + len(self.rows)
-
-
-def read_page(api: ApiConfig, payload: Response, last: Page | None) -> Page:
-    """A payload as a page, given the one before it.
+def read_page(api: ApiConfig, response: Response, last: Page | None) -> Page:
+    """Read a response as the page after `last`.
 
     Raises:
-        DocumentError: Where it cannot be read, holds something else than the pages before it, or paging
-            goes by its rows and they cannot be told.
+        DocumentError: It cannot be decoded, holds something else than the pages before it, or its rows are
+            needed and cannot be found.
     """
     number = last.number + 1 if last else 1
     try:
-        rows, document, found_at = _content(api, readable(payload.body, api.format, payload.charset))
-        page = Page(number, rows, last.rows_so_far if last else 0, document, payload.next_url)
-        if found_at is None:
+        rows, document, found_at = _content(api, response.document)
+        page = Page(number, rows, last.rows_so_far if last else 0, document, response.next_url)
+        if found_at is None or api.pagination is None:
             return replace(page, place=tuple(api.records or api.rows_from or api.columnar or ()))
+        paging = paging_of(api.pagination)
         if last is None or last.place is None:
-            return _with_place(api, page, found_at)
-        return _at_place(api, replace(page, place=last.place, around=last.around))
+            return _with_place(paging, page, found_at)
+        return _at_place(api, paging, replace(page, place=last.place, around=last.around))
     except DocumentError as error:
         raise DocumentError(f"page {number} cannot be read: {error.reason}") from None
 
 
-def _with_place(api: ApiConfig, page: Page, found_at: tuple[str, ...]) -> Page:
-    """A page of which it is not known yet where its rows are: a list, or in its one list of objects."""
+def _with_place(paging: Paging, page: Page, found_at: tuple[str, ...]) -> Page:
+    """Find the rows of a page: they are a list, or the one list of objects in its one object."""
     if not page.rows:
         return page
     if not _is_an_object(page.document, found_at):
@@ -92,12 +56,12 @@ def _with_place(api: ApiConfig, page: Page, found_at: tuple[str, ...]) -> Page:
     lists = dict(_lists_in(page.rows[0], found_at))
     filled = {path: items for path, items in lists.items() if items}
     of_objects = [path for path, items in filled.items() if any(isinstance(item, dict) for item in items)]
-    if filled and _counts_rows(api) and (len(filled) > 1 or not of_objects):
+    if filled and paging.counts_rows and (len(filled) > 1 or not of_objects):
         raise DocumentError(f"it holds several lists, or none of objects: {_ADVICE}")
     if len(of_objects) == 1:
         place = of_objects[0]
         rows = filled[place]
-        if len(rows) > _most_rows(api):
+        if len(rows) > paging.max_rows:
             raise DocumentError(
                 f"{show_path(place)} has {len(rows)} rows, more than were asked for: {_ADVICE}"
             )
@@ -109,8 +73,8 @@ def _with_place(api: ApiConfig, page: Page, found_at: tuple[str, ...]) -> Page:
     return page
 
 
-def _at_place(api: ApiConfig, page: Page) -> Page:
-    """A page whose rows are where those of the pages before it were."""
+def _at_place(api: ApiConfig, paging: Paging, page: Page) -> Page:
+    """Return a page with the rows at the place where the pages before it have theirs."""
     found = values_at(page.document, page.place or ())
     rows = [row for value in found for row in _as_rows(api, page, value)]
     if rows:
@@ -118,20 +82,20 @@ def _at_place(api: ApiConfig, page: Page) -> Page:
     if not page.rows:
         return page
     before = dict(_leaves(page.around, ()))
-    left_aside = {page.place, _going_on(api)}
+    left_aside = {page.place, paging.next_path}
     others = {
         path: value
         for path, value in _leaves(page.document, ())
         if value not in _NOTHING and path not in left_aside
     }
     new = [path for path in others if before.get(path) in _NOTHING]
-    if new and (not found or _counts_rows(api)):
+    if new and (not found or paging.counts_rows):
         listed = ", ".join(map(show_path, new[:_SHOWN]))
         raise DocumentError(
             f"no rows at {show_path(page.place or ())}, but what was not there: {listed}; {_ADVICE}"
         )
     is_told = all(before.get(path) == value for path, value in others.items())
-    return replace(page, rows=(), is_spent=not found or _counts_rows(api) or is_told)
+    return replace(page, rows=(), is_past_end=not found or paging.counts_rows or is_told)
 
 
 def _as_rows(api: ApiConfig, page: Page, value: JsonValue) -> Sequence[Any]:
@@ -151,26 +115,6 @@ def _as_rows(api: ApiConfig, page: Page, value: JsonValue) -> Sequence[Any]:
     return [value]
 
 
-def _going_on(api: ApiConfig) -> tuple[str, ...]:
-    match api.pagination:
-        case CursorPagination():
-            return tuple(api.pagination.cursor)
-        case NextLinkPagination():
-            return tuple(api.pagination.link or ())
-        case _:
-            return ()
-
-
-def _most_rows(api: ApiConfig) -> float:
-    match api.pagination:
-        case OffsetPagination():
-            return api.pagination.limit
-        case PagePagination():
-            return api.pagination.size or math.inf
-        case _:
-            return math.inf
-
-
 def _leaves(value: JsonValue, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], JsonValue]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
@@ -179,11 +123,11 @@ def _leaves(value: JsonValue, path: tuple[str, ...]) -> Iterator[tuple[tuple[str
         yield path, value
 
 
-def _content(api: ApiConfig, body: bytes) -> tuple[Sequence[Any], JsonValue, tuple[str, ...] | None]:
-    """The records of a page, the document they stand in, and where they were found, if not configured."""
-    if api.format == "csv":
-        return read_csv_rows(body, api.skip_rows)[1], None, None
-    document = decode_xml(body) if api.format == "xml" else decode_json(body)
+def _content(api: ApiConfig, response: Document) -> tuple[Sequence[Any], JsonValue, tuple[str, ...] | None]:
+    """Return the records of a page, its document, and their path where that is not configured."""
+    document = response.value()
+    if isinstance(document, CsvRows):
+        return document.rows, None, None
     if api.columnar:
         columns = [value for value in values_at(document, api.columnar) if isinstance(value, dict)]
         lists = [value for column in columns for value in column.values() if isinstance(value, list)]
@@ -202,12 +146,8 @@ def _is_an_object(document: JsonValue, path: tuple[str, ...]) -> bool:
     return isinstance(value, dict)
 
 
-def _counts_rows(api: ApiConfig) -> bool:
-    return isinstance(api.pagination, OffsetPagination | PagePagination)
-
-
 def _lists_in(record: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
-    """The lists of a record that are in no other."""
+    """Go through the lists of a record that are in no other list."""
     for key, value in record.items():
         if isinstance(value, list):
             yield (*path, key), value
