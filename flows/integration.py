@@ -144,12 +144,15 @@ class EnergyDataPipelineIntegration:
         from flows.inspection.probe import probe_access
 
         report = self.validate_configuration()
+        report["probes"] = []
         try:
             with self._bucket_access():
                 report["probes"] = probe_access(Settings(), self._config_file)
-        except ConfigError:
-            # an unusable file, which the report contains already
-            report["probes"] = []
+        except ConfigError as error:
+            # of an unusable file the report has all problems already
+            if report["config_valid"]:
+                report["config_valid"] = False
+                report["errors"] = [str(problem) for problem in error.problems]
         return report
 
     def preview_api(self, name: str, first_rows: int = 5) -> ApiPreview:

@@ -104,7 +104,7 @@ def test_folders_that_cannot_be_made_are_named_in_the_error(
     drain = start_command("drain", PREFECT_HOME=str(tmp_path / "file" / "home"))
     (tmp_path / ".energy-pipeline").write_text("no folder")
     demo = start_command("demo")
-    assert unlike(drain, 2, "no Prefect server can be started, since") is None
+    assert unlike(drain, 2, "no Prefect server can be started, because") is None
     assert unlike(demo, 1, f"{tmp_path / '.energy-pipeline'}, which cannot be made") is None
 
 

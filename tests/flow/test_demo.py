@@ -56,7 +56,7 @@ def test_each_time_it_stores_four_objects_and_with_ui_it_stays_up_until_interrup
     alone = start_demo(stdout=output, stderr=errors)
     assert alone.wait(240) == 0, errors.read_text()
     keys = keys_of_what_was_stored(output, errors)
-    assert "uv run energy-pipeline demo --ui" in output.read_text()
+    assert "python -m flows demo --ui" in output.read_text()
     assert processes_that_mention(str(tmp_path)) == []
 
     with_ui = start_demo("--ui", stdout=output, stderr=errors)

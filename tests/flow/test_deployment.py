@@ -197,7 +197,7 @@ def test_a_deployed_run_goes_through_a_worker_into_the_bucket(
     message = "0 of 1 APIs stored or empty; failed: Morning Report"
     assert failed.state.message == message
     # the worker's log ends with the reason, as of any flow run that fails
-    eventually(lambda: f"FailedRun: {message}" in started.output + started.errors)
+    eventually(lambda: f"PipelineFailedError: {message}" in started.output + started.errors)
     assert "TypeError" not in started.output + started.errors
 
 
@@ -287,8 +287,8 @@ def test_registering_blocks_again_changes_nothing_and_says_so(
 def test_registering_without_settings_says_what_is_missing(prefect_client: None) -> None:
     lines = register_blocks(Settings(s3_bucket=None), {})
     assert [line.partition(": ")[2] for line in lines] == [
-        "left alone, ENERGY_PIPELINE_S3_BUCKET is not set",
-        "left alone, ISONE_API_USERNAME and ISONE_API_PASSWORD are not both set",
+        "skipped, ENERGY_PIPELINE_S3_BUCKET is not set",
+        "skipped, ISONE_API_USERNAME and ISONE_API_PASSWORD are not both set",
     ]
 
 

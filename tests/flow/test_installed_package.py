@@ -69,7 +69,7 @@ def test_the_shipped_configuration_is_copied_rather_than_written(
     added = run("add", "/realtimehourlydemand/current")
     assert added.returncode == 0, added.stderr
     own = tmp_path / "api_config.json"
-    assert "api_config.json: a copy of the shipped configuration" in added.stderr
+    assert "api_config.json is a copy of the shipped configuration" in added.stderr
     assert 'preview it with: energy-pipeline preview "' in added.stderr
     assert shipped.read_bytes() == before
     document = json.loads(own.read_text())

@@ -135,7 +135,7 @@ class TestCatalogAndAdd:
             "add", f"{isone.url}/sevendayforecast/current", "--name", "Forecast", "--config", config
         )
         assert added.returncode == 0, added.stderr
-        assert 'energy-pipeline preview "Forecast"' in added.stderr
+        assert 'python -m flows preview "Forecast"' in added.stderr
         document = json.loads(config.read_text())
         assert document["apis"][-1] == json.loads(added.stdout)
         document["apis"][-1]["auth"] = document["apis"][0]["auth"]
