@@ -72,10 +72,16 @@ class SpooledObject:
         """Remove the object, which is stored; where that fails, the next drain finds it stored."""
         with contextlib.suppress(OSError):
             remove(self.body_file)
-        self.release()
+        self._locked_file.close()
 
     def release(self) -> None:
-        """Leave the object to the next run or drain."""
+        """Leave the object to the next run or drain, on disk: it also survives a power failure from here on.
+
+        Flushing every object when it is written would cost a third of the time of a large backfill.
+        """
+        with contextlib.suppress(OSError):
+            for file in (self.body_file, entry_file(self.body_file), self.body_file.parent):
+                _sync(file)
         self._locked_file.close()
 
 
@@ -85,7 +91,7 @@ def entry_file(body_file: Path) -> Path:
 
 
 def write_object(entry: SpoolEntry, body: bytes) -> SpooledObject:
-    """Write both files of an object, so that its entry appears last, locked, and on disk.
+    """Write both files of an object, so that its entry appears last, and locked.
 
     Raises:
         OSError: The folder cannot be written or is full; neither file is left.
@@ -94,7 +100,6 @@ def write_object(entry: SpoolEntry, body: bytes) -> SpooledObject:
     try:
         _write_whole(entry.body_file, body).close()
         locked_file = _write_whole(entry_file(entry.body_file), _written(entry))
-        _sync_folder(entry.body_file.parent)
     except BaseException:
         remove(entry.body_file)
         raise
@@ -179,7 +184,7 @@ def _written(entry: SpoolEntry) -> bytes:
 
 
 def _write_whole(file: Path, content: bytes) -> BinaryIO:
-    """Write a file that appears whole or not at all, also after a power failure; it stays open, locked."""
+    """Write a file that appears whole or not at all; it stays open, locked."""
     draft = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}{_DRAFT_SUFFIX}")
     opened = draft.open("wb")
     try:
@@ -187,7 +192,6 @@ def _write_whole(file: Path, content: bytes) -> BinaryIO:
         _lock(opened)
         opened.write(content)
         opened.flush()
-        os.fsync(opened.fileno())
         draft.replace(file)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -197,9 +201,9 @@ def _write_whole(file: Path, content: bytes) -> BinaryIO:
     return opened
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the renames in a folder durable, which takes a flush of the folder itself."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(file: Path) -> None:
+    """Flush a file to the disk, or the names in a folder, which need a flush of their own."""
+    descriptor = os.open(file, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
