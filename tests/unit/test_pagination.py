@@ -52,13 +52,17 @@ def service(server: PagedService) -> PagedService:
 
 
 def collect(
-    service: PagedService, pagination: dict[str, Any], column: str = "n", **options: Any
+    service: PagedService,
+    pagination: dict[str, Any],
+    column: str = "n",
+    secrets: ResolvedSecrets | None = None,
+    **options: Any,
 ) -> list[Any]:
     """The values of a column of all pages, in order."""
     entry = {"name": "paged", "url": f"{service.url}/data", "output_folder": "f", "csv_prefix": "p"}
     api = ApiConfig.model_validate({**entry, "pagination": pagination, **options})
     (collection,) = plan_collections([api], "20240101_000000", NOW)
-    with HttpCollector([api], ResolvedSecrets()) as collector:
+    with HttpCollector([api], secrets or ResolvedSecrets()) as collector:
         collected = collect_table(collection, collector)
         assert collector.attempts(collection) == len(service.asked) >= len(collected.responses)
     return collected.table.frame[column].to_list() if collected.table.frame.width else []
