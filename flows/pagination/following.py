@@ -17,7 +17,7 @@ MAX_DECODED_BYTES = 64_000_000
 
 # how services respond to a request for a page after the last one, where they do not send an empty page
 _NO_SUCH_PAGE = {404, 416}
-_SECOND = 2
+_SECOND_PAGE = 2
 
 
 def collect_pages(request: CollectionRequest, collector: HttpCollector) -> Iterator[Response]:
@@ -129,7 +129,7 @@ def _repeats_the_end(page: Page, earlier: tuple[Page | None, ...], paging: Pagin
     repeated = next((each for each in earlier if each and page.rows and page.rows == each.rows), None)
     if repeated is None:
         return False
-    if paging.ends_with_rows and page.number > _SECOND:
+    if paging.ends_with_rows and page.number > _SECOND_PAGE:
         return True
     raise CollectionError(
         f"{shown_url}: page {page.number} repeats page {repeated.number}; "
