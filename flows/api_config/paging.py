@@ -24,7 +24,7 @@ class _Pagination(BaseModel):
 
 
 class OffsetPagination(_Pagination):
-    """By row number: `offset=0&length=5000`, then `offset=5000`, until `total` or a page that is not full."""
+    """By row number: `offset=0&length=5000`, then `offset=5000`, until `total` or an empty page."""
 
     kind: Literal["offset"]
     offset_param: ParameterName = "offset"
@@ -42,7 +42,7 @@ class OffsetPagination(_Pagination):
 
 
 class PagePagination(_Pagination):
-    """By page number: `page=1`, then `page=2`, until `total_pages` or a page that is not full."""
+    """By page number: `page=1`, then `page=2`, until `total_pages` or an empty page."""
 
     kind: Literal["page"]
     page_param: ParameterName = "page"
@@ -50,7 +50,7 @@ class PagePagination(_Pagination):
     size_param: ParameterName | None = None
     """The parameter for the page size, if the service has one; needs size."""
     size: int | None = Field(default=None, ge=1)
-    """The rows of a full page; a page with fewer is the last. Without it, an empty page is the last."""
+    """The rows of a full page."""
     total_pages: Path | None = None
     """Path to the number of pages."""
 

@@ -8,9 +8,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from flows.collection.api_table import CollectedTable
-from flows.data_checks import HEAD_BYTES, StoredShape, csv_shape, data_findings
+from flows.data_checks import HEAD_BYTES, DataFinding, StoredShape, csv_shape, data_findings
 from flows.object_store import CSV_CONTENT_TYPE, ObjectStore, StorableObject, StorageError, held_dates
 from flows.request_plan import PlannedCollection
+from flows.tabulation import changed_types, parquet_types
 
 # a finding of tabulation on the layout of a table, which stays the same from run to run
 _REPORTED_WITH_NEW_COLUMNS = "nested-lists-kept"
@@ -42,6 +43,7 @@ class TableChecks:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._last: dict[tuple[str, str], StoredShape | None] = {}
+        self._types: dict[tuple[str, str], dict[str, str]] = {}
         self._lock = threading.Lock()
 
     def check(
@@ -60,7 +62,7 @@ class TableChecks:
             except StorageError as error:
                 notes.append(f"not compared with the last object: {error}")
             with self._lock:
-                self._last[api.name, collection.series] = shape
+                self._last[api.name, collection.series] = shape and shape.with_known(last)
         has_new_columns = not (shape and last and shape.columns.keys() <= last.columns.keys())
         of_tabulation = [
             finding.message
@@ -76,10 +78,25 @@ class TableChecks:
             last=last,
         )
         by_severity: dict[str, list[str]] = {"off": [], "warn": [], "fail": []}
-        for finding in found:
+        for finding in (*found, *self._type_changes(collection, collected)):
             by_severity[getattr(api.checks, finding.check)].append(finding.message)
         failures = tuple(by_severity["fail"])
         return CheckedTable((*of_tabulation, *failures, *by_severity["warn"], *notes), failures)
+
+    def _type_changes(
+        self, collection: PlannedCollection, collected: CollectedTable
+    ) -> tuple[DataFinding, ...]:
+        """Compare the Parquet types of a table with those of the tables before it in its series."""
+        api = collection.api
+        if "parquet" not in api.outputs or api.checks.types == "off":
+            return ()
+        types = parquet_types(collected.table.typed())
+        with self._lock:
+            known = self._types.get((api.name, collection.series), {})
+            self._types[api.name, collection.series] = {**known, **types}
+        changed = changed_types(types, known)
+        message = f"columns whose Parquet type changed: {', '.join(changed)}"
+        return (DataFinding("types", message),) if changed else ()
 
     def _last_shape(self, collection: PlannedCollection) -> StoredShape | None:
         api = collection.api

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import polars as pl
@@ -26,6 +26,15 @@ class StoredShape:
 
     columns: dict[str, Holds]
     rows: int | None
+
+    def with_known(self, last: StoredShape | None) -> StoredShape:
+        """This shape, in which a column without a value holds what it held in the last object."""
+        known = last.columns if last else {}
+        columns = {
+            name: known.get(name, holds) if holds == "nothing" else holds
+            for name, holds in self.columns.items()
+        }
+        return replace(self, columns=columns)
 
 
 def csv_shape(head: bytes, rows: int | None) -> StoredShape | None:

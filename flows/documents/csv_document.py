@@ -12,6 +12,7 @@ from flows.documents.errors import DocumentError, is_html, show_head
 
 # the csv module's own limit, 128 kB, is less than some sources put into a cell
 _MAX_CELL = 2**31 - 1
+_DELIMITERS = {";": "';'", "\t": "a tab", "|": "'|'"}
 _JSON_LIST = re.compile(r'\[\s*[\[{"]')
 
 
@@ -52,6 +53,7 @@ def read_csv_rows(body: bytes, skip_rows: int = 0) -> CsvRows:
             if len(row) != len(header):
                 raise DocumentError(
                     f"CSV line {line} has {len(row)} cells where the header has {len(header)}"
+                    + other_delimiter(header)
                 )
             rows.append(row)
     except csv.Error as error:
@@ -62,6 +64,17 @@ def read_csv_rows(body: bytes, skip_rows: int = 0) -> CsvRows:
         header = header[:-1]
         rows = [row[:-1] for row in rows]
     return CsvRows(column_names(header), rows)
+
+
+def other_delimiter(header: list[str]) -> str:
+    """Say which delimiter a header has where it is not the comma; "" where it is."""
+    text = "".join(header)
+    name, count = max(
+        ((name, text.count(each)) for each, name in _DELIMITERS.items()), key=lambda seen: seen[1]
+    )
+    if count < len(header):
+        return ""
+    return f": the header holds {name}, which may be the delimiter; only commas are read as delimiters"
 
 
 def column_names(header: list[str]) -> list[str]:

@@ -36,7 +36,9 @@ _ERROR_BODY_BYTES = 65_536
 
 def full_url(request: CollectionRequest) -> httpx.URL:
     """The URL of a request with all its parameters, without credentials."""
-    return httpx.URL(request.url).copy_merge_params(request.params)
+    url = httpx.URL(request.url)
+    # merging encodes the whole query anew, and a next link must be sent as it came
+    return url.copy_merge_params(request.params) if request.params else url
 
 
 @dataclass(frozen=True)

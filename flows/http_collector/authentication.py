@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from urllib.parse import unquote_plus, urlencode
 
 import httpx
 
@@ -47,12 +48,22 @@ def authenticated(
             case HeaderAuth():
                 _set(headers, entry.name, secrets.value(entry.value, "value"))
             case QueryAuth():
-                url = url.copy_set_param(entry.name, secrets.value(entry.value, "value"))
+                url = _with_query_value(url, entry.name, secrets.value(entry.value, "value"))
             case BearerAuth():
                 _set(headers, "Authorization", f"Bearer {secrets.value(entry.token, 'token')}")
             case OAuth2PasswordAuth() | OAuth2ClientCredentialsAuth():
                 _set(headers, "Authorization", f"Bearer {token_of(entry)}")
     return url, headers
+
+
+def _with_query_value(url: httpx.URL, name: str, value: str) -> httpx.URL:
+    """Set a query parameter, and leave the others byte for byte: a next link may be signed."""
+    parts = url.query.decode().split("&") if url.query else []
+    names = [unquote_plus(part.partition("=")[0]) for part in parts]
+    kept = [part for part, its_name in zip(parts, names, strict=True) if its_name != name]
+    if len(parts) - len(kept) == 1 and unquote_plus(parts[names.index(name)].partition("=")[2]) == value:
+        return url
+    return url.copy_with(query="&".join([*kept, urlencode({name: value})]).encode())
 
 
 def _set(headers: httpx.Headers, name: str, value: str) -> None:

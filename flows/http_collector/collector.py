@@ -121,7 +121,8 @@ class HttpCollector:
                 host.is_timeout_circuit_open if error.got_no_response else host.is_failure_circuit_open
             )
             ends_api = error.is_unauthorized or is_circuit_open
-            raise CollectionError(self.redact(error.reason) + tried, ends_api=ends_api) from None
+            reason = self.redact(error.reason) + tried
+            raise CollectionError(reason, ends_api=ends_api, status=error.status) from None
         return response
 
     def _send(self, request: CollectionRequest, shown_url: str, host: HostLimit) -> Response:

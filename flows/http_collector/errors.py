@@ -30,11 +30,13 @@ class CollectionError(Exception):
     Attributes:
         ends_api: Whether other requests to the same API would fail likewise: it refuses the credentials,
             or its host does not respond.
+        status: The status of the last response; None where there was none, or it was no HTTP error.
     """
 
-    def __init__(self, message: str, *, ends_api: bool = False) -> None:
+    def __init__(self, message: str, *, ends_api: bool = False, status: int | None = None) -> None:
         super().__init__(message)
         self.ends_api = ends_api
+        self.status = status
 
 
 class AttemptFailedError(Exception):
@@ -46,6 +48,7 @@ class AttemptFailedError(Exception):
         retry_after: The wait that the server asked for, in seconds.
         is_unauthorized: Whether the API refused the credentials.
         got_no_response: Whether there was no connection, or no complete response in time.
+        status: The error status of the response.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class AttemptFailedError(Exception):
         retry_after: float | None = None,
         is_unauthorized: bool = False,
         got_no_response: bool = False,
+        status: int | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -63,6 +67,7 @@ class AttemptFailedError(Exception):
         self.retry_after = retry_after
         self.is_unauthorized = is_unauthorized
         self.got_no_response = got_no_response
+        self.status = status
 
 
 def failed_status(
@@ -98,6 +103,7 @@ def failed_status(
         retry_after=retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)),
         # not 403, which a file store may return for a day that it does not have
         is_unauthorized=status == http.HTTPStatus.UNAUTHORIZED,
+        status=status,
     )
 
 

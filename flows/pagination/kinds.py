@@ -20,6 +20,9 @@ from flows.pagination.page import Page
 from flows.pagination.page_values import number_at, text_at
 from flows.request_plan import CollectionRequest
 
+MAX_PAGES_WITHOUT_ROWS = 3
+"""So many in a row are the end, where a cursor or link to the next page is always there, as in CKAN."""
+
 
 class Paging(Protocol):
     """How an API is asked for its pages."""
@@ -31,6 +34,10 @@ class Paging(Protocol):
     @property
     def max_rows(self) -> float:
         """The most rows that a page may have."""
+
+    @property
+    def ends_with_rows(self) -> bool:
+        """Whether nothing but the rows says which page is the last."""
 
     @property
     def next_path(self) -> tuple[str, ...]:
@@ -48,7 +55,7 @@ class Paging(Protocol):
             shown_url: Its address, for messages.
 
         Raises:
-            CollectionError: Where the page lacks what paging needs, or names itself as the next.
+            CollectionError: Where the page lacks what paging needs.
         """
 
 
@@ -71,8 +78,8 @@ def paging_of(pagination: Pagination) -> Paging:
 class OffsetPaging:
     """The number of rows to skip: `?offset=5000&length=5000`.
 
-    The last page is the one that reaches the total, here at `["response", "total"]`, or without a total
-    the first that is not full::
+    The last page is the one that reaches the total, here at `["response", "total"]`; without a total, an
+    empty page ends paging::
 
         {"response": {"total": "7321", "data": [{"period": "2024-01-01T00", "value": "512"}]}}
     """
@@ -85,6 +92,11 @@ class OffsetPaging:
     def max_rows(self) -> float:
         """The configured limit."""
         return self.config.limit
+
+    @property
+    def ends_with_rows(self) -> bool:
+        """Whether no total is configured."""
+        return self.config.total is None
 
     def first(self, request: CollectionRequest) -> CollectionRequest:
         """Ask for the rows from the configured start."""
@@ -99,7 +111,7 @@ class OffsetPaging:
 
     def _is_last(self, page: Page, shown_url: str) -> bool:
         if self.config.total is None:
-            return len(page.rows) < self.config.limit
+            return _is_end(page, self.config.limit)
         total = number_at(page, self.config.total, shown_url)
         if not page.rows and page.rows_so_far < total:
             raise CollectionError(
@@ -112,8 +124,8 @@ class OffsetPaging:
 class PagePaging:
     """The number of the page: `?page=2&size=1000`.
 
-    The last page is the one whose number is the total, here at `["_meta", "totalPages"]`, or without a
-    total the first that is not full (where no size is configured, the first that is empty)::
+    The last page is the one whose number is the total, here at `["_meta", "totalPages"]`; without a total,
+    an empty page ends paging::
 
         {"_meta": {"totalPages": 3, "currentPage": 2}, "data": [["2024-01-01", 12.5]]}
     """
@@ -127,6 +139,11 @@ class PagePaging:
         """The configured size."""
         return self.config.size or math.inf
 
+    @property
+    def ends_with_rows(self) -> bool:
+        """Whether no total is configured."""
+        return self.config.total_pages is None
+
     def first(self, request: CollectionRequest) -> CollectionRequest:
         """Ask for the page with the configured first number."""
         sizes = {self.config.size_param: self.config.size} if self.config.size_param else {}
@@ -135,7 +152,7 @@ class PagePaging:
     def following(self, asked: CollectionRequest, page: Page, shown_url: str) -> CollectionRequest | None:
         """Ask for the page with the next number."""
         if self.config.total_pages is None:
-            is_last = len(page.rows) < (self.config.size or 1)
+            is_last = _is_end(page, self.config.size or 1)
         else:
             is_last = page.number >= number_at(page, self.config.total_pages, shown_url)
         if is_last:
@@ -155,6 +172,7 @@ class CursorPaging:
     config: CursorPagination
     counts_rows = False
     max_rows = math.inf
+    ends_with_rows = False
 
     @property
     def next_path(self) -> tuple[str, ...]:
@@ -168,10 +186,9 @@ class CursorPaging:
     def following(self, asked: CollectionRequest, page: Page, shown_url: str) -> CollectionRequest | None:
         """Ask with the cursor of the page."""
         cursor = text_at(page, self.config.cursor, shown_url)
-        if not cursor:
+        if not cursor or page.pages_without_rows == MAX_PAGES_WITHOUT_ROWS:
             return None
-        following = _with_params(asked, {self.config.cursor_param: cursor})
-        return _unless_same(following, asked, page, shown_url)
+        return _with_params(asked, {self.config.cursor_param: cursor})
 
 
 @dataclass(frozen=True)
@@ -186,6 +203,7 @@ class NextLinkPaging:
     config: NextLinkPagination
     counts_rows = False
     max_rows = math.inf
+    ends_with_rows = False
 
     @property
     def next_path(self) -> tuple[str, ...]:
@@ -199,23 +217,20 @@ class NextLinkPaging:
     def following(self, asked: CollectionRequest, page: Page, shown_url: str) -> CollectionRequest | None:
         """Ask for the address that the page links to."""
         link = text_at(page, self.config.link, shown_url) if self.config.link else page.link
-        if not link:
+        if not link or page.pages_without_rows == MAX_PAGES_WITHOUT_ROWS:
             return None
         try:
             there = httpx.URL(asked.url).join(link)
         except httpx.InvalidURL:
             message = f"{shown_url}: the next link of page {page.number} is not a URL"
             raise CollectionError(message) from None
-        following = replace(asked, url=str(there), params=(), linked_from=asked.linked_from or asked.url)
-        return _unless_same(following, asked, page, shown_url)
+        return replace(asked, url=str(there), params=(), linked_from=asked.linked_from or asked.url)
 
 
-def _unless_same(
-    following: CollectionRequest, asked: CollectionRequest, page: Page, shown_url: str
-) -> CollectionRequest:
-    if (following.url, following.params) == (asked.url, asked.params):
-        raise CollectionError(f"{shown_url}: page {page.number} names itself as the next page")
-    return following
+def _is_end(page: Page, size: int) -> bool:
+    """Whether a page is the last by its rows; `size` is how many were asked for."""
+    # an object without a list counts as one row, also where it is what surrounds no rows
+    return not page.rows or (page.place is None and len(page.rows) < size)
 
 
 def _with_params(request: CollectionRequest, changes: dict[str, object]) -> CollectionRequest:

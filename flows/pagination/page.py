@@ -22,6 +22,7 @@ class Page:
         place: The path of the rows in the documents of all pages, where it is not configured.
         around: The last document that had rows there.
         is_past_end: The page has no rows, and the object around them must not be taken for one.
+        pages_without_rows: How many pages in a row have none, this one included.
     """
 
     number: int
@@ -32,6 +33,7 @@ class Page:
     place: tuple[str, ...] | None = None
     around: JsonValue = field(repr=False, default=None)
     is_past_end: bool = False
+    pages_without_rows: int = 0
 
     @property
     def rows_so_far(self) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from flows.documents import CsvRows, Document, DocumentError, show_path
+from flows.documents.csv_document import other_delimiter
 from flows.documents.record_search import absent_key
 from flows.tabulation.flat_columns import (
     FlatRows,
@@ -49,8 +51,8 @@ def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
     all on one line, such as `["MarketDay"]` and `["MarketDay", "Weather", "CityWeather"]`.
 
     CSV, `columns_from` with `rows_from`, and `columnar`: columns by their names; one that a response
-    lacks is empty on its rows. The labels of the parts are columns in front, except those whose name a
-    column has already.
+    lacks is empty on its rows. The labels of the parts are columns in front, except those that a column of
+    the name holds already; where that column is empty or differs, the label's has a suffix (`zone_2`).
 
     Args:
         parts: The responses. What is decoded of a `Document` is used and then freed.
@@ -82,6 +84,11 @@ def _tabulate(documents: Sequence[Document], labels: Sequence[_Labels], layout: 
     if layout.format == "csv":
         rows = [_csv_rows(document) for document in documents]
         table = tabulate_flat(rows, "rows of the file", is_all_text=True)
+        other = other_delimiter(table.frame.columns)
+        if other:
+            width = "one column" if table.frame.width == 1 else f"{table.frame.width} columns"
+            finding = Finding("warning", "csv-delimiter", f"the CSV was read as {width}{other}")
+            table = replace(table, findings=(*table.findings, finding))
     elif columns_from is not None and rows_from is not None:
         rows = [header_and_rows(_taken(document), columns_from, rows_from) for document in documents]
         table = tabulate_flat(rows, show_path(rows_from), is_all_text=False)
@@ -146,17 +153,42 @@ def _taken(document: Document) -> Any:
 def _labelled(records: RecordsTable, labels: Sequence[_Labels]) -> Table:
     """Put the labels of the parts in front, as columns."""
     table, heights = records.table, records.heights
-    taken = {name.casefold() for name in table.frame.columns}
-    names = [name for name, _ in (labels[0] if labels else ()) if name.casefold() not in taken]
-    if not names or not table.frame.height:
+    if not table.frame.height:
         return table
-    columns = [
-        pl.concat(
-            [
-                pl.repeat(dict(of_part)[name], height, dtype=pl.String, eager=True)
-                for of_part, height in zip(labels, heights, strict=True)
-            ]
-        ).alias(name)
-        for name in names
-    ]
-    return replace(table, frame=pl.DataFrame([*columns, *table.frame.get_columns()]))
+    columns: list[pl.Series] = []
+    findings: list[Finding] = []
+    taken = {name.casefold() for name in table.frame.columns}
+    for name, _ in labels[0] if labels else ():
+        values = [dict(of_part)[name] for of_part in labels]
+        repeated = [
+            pl.repeat(value, height, dtype=pl.String, eager=True)
+            for value, height in zip(values, heights, strict=True)
+        ]
+        column = pl.concat(repeated).alias(name)
+        namesakes = [each for each in table.frame.get_columns() if each.name.casefold() == name.casefold()]
+        is_only = len(set(values)) == 1
+        if any(_tells(each, column, is_only_label=is_only) for each in namesakes):
+            continue
+        if namesakes:
+            column = column.alias(_free_name(name, taken))
+            message = (
+                f"the column {namesakes[0].name!r} does not hold the values of the placeholder {name!r}, "
+                f"which are in {column.name!r}"
+            )
+            findings.append(Finding("warning", "label-renamed", message))
+        taken.add(column.name.casefold())
+        columns.append(column)
+    frame = pl.DataFrame([*columns, *table.frame.get_columns()]) if columns else table.frame
+    return replace(table, frame=frame, findings=(*table.findings, *findings))
+
+
+def _tells(column: pl.Series, label: pl.Series, *, is_only_label: bool) -> bool:
+    """Whether a column says of each row what a label says; where there is one label only, any value does."""
+    if is_only_label and not column.has_nulls():
+        return True
+    return column.cast(pl.String).eq_missing(label).all()
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return next(each for each in numbered if each.casefold() not in taken)

@@ -8,7 +8,8 @@ from flows.tabulation.column_types import SURE_SIGNIFICANT_DIGITS, is_exact
 
 # no leading zeros: 007 is a name, not a number
 _INTEGER = r"^-?(?:0|[1-9][0-9]*)$"
-_DECIMAL = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
+# programs write an exponent after a decimal point or with its sign, as 1.0E2 or 1e+02; 1E2 is a name
+_DECIMAL = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][+-]?[0-9]+)?|[eE][+-][0-9]+)?$"
 # whose exponent may be beyond the range in which a double gives all digits back
 _FAR_EXPONENT = r"[eE]-?[0-9]{3}"
 
@@ -17,7 +18,9 @@ def read_numbers(frame: pl.DataFrame) -> pl.DataFrame:
     """Columns of text in which every value is a number of the same kind become Int64 or Float64.
 
     A column stays text where it has no value, a number with a leading zero, an integer beyond 64 bits,
-    or a decimal that a double does not give back as it was written.
+    an exponent with neither a sign nor a decimal point before it (`1E2`), or a decimal that a double does
+    not give back as it was written. No value depends on the others, so that an identifier such as `1E2` makes
+    its column text on every date on which it occurs.
     """
     return frame.with_columns([_typed(series) for series in frame.get_columns() if series.dtype == pl.String])
 

@@ -1,7 +1,8 @@
 """ENTSO-E transparency platform: token in the query, namespaced XML, acknowledgements for "no data".
 
 Known from the provider's guide and its clients: the parameters, documents of TimeSeries, Period and
-Point, reason 999 and its text for no data, at most a year at once. The other texts, and a 401 in plain
+Point, reason 999 and its text for no data, the same
+reason for too many instances, at most a year at once. The other texts, and a 401 in plain
 text, are assumed, the values invented.
 """
 
@@ -32,8 +33,10 @@ def points(start: datetime, end: datetime) -> list[tuple[int, float]]:
     return [(number, megawatts(hour)) for number, hour in enumerate(hours_between(start, end), 1)]
 
 
-def create_entsoe_api(token: str, first_day: datetime, faults: FaultScript | None = None) -> ASGIApp:
-    """The service; before `first_day` it has no data."""
+def create_entsoe_api(
+    token: str, first_day: datetime, faults: FaultScript | None = None, *, max_instances: int = 1000
+) -> ASGIApp:
+    """The service; before `first_day` it has no data, and it returns no more than `max_instances` hours."""
 
     def answer(request: Request, _body: bytes) -> Response:
         query = request.query_params
@@ -53,6 +56,10 @@ def create_entsoe_api(token: str, first_day: datetime, faults: FaultScript | Non
             text = (
                 f"No matching data found for Data item [{kind}] and interval {start:%Y-%m-%dT%H:%M:%S.000Z}"
             )
+            return _xml(_ACKNOWLEDGEMENT.format(text=text))
+        instances = len(hours_between(start, end))
+        if instances > max_instances:
+            text = f"The number of instances ({instances}) exceeds the allowed maximum ({max_instances})"
             return _xml(_ACKNOWLEDGEMENT.format(text=text))
         return _xml(_document(kind, start, end))
 

@@ -298,6 +298,20 @@ class TestEntsoe:
         with example("entsoe", app, [entsoe.ORIGIN], tmp_path, other_document) as apis:
             assert "The combination of [DocumentType=A99] is not valid" in failure_of(apis[0])
 
+    def test_an_error_with_the_code_of_no_data_is_a_failure(self, tmp_path: Path) -> None:
+        app = entsoe.create_entsoe_api(KEY, self.FIRST, max_instances=20)
+        with example("entsoe", app, [entsoe.ORIGIN], tmp_path) as apis:
+            for api in apis:
+                assert "The number of instances (24) exceeds the allowed maximum (20)" in failure_of(api)
+
+
+def test_the_readme_tells_no_data_from_errors_as_the_example_does() -> None:
+    readme = (REPOSITORY / "flows" / "api_config" / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("## Errors and missing data")[2].partition("```json\n")[2].partition("```")[0]
+    conditions = json.loads(shown)
+    defaults = json.loads((EXAMPLES / "entsoe.json").read_text(encoding="utf-8"))["defaults"]
+    assert conditions == {name: defaults[name] for name in conditions}
+
 
 class TestOpenMeteo:
     def test_lists_side_by_side_are_columns(self, tmp_path: Path) -> None:
