@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from flows.data_checks.hours import missing_hours
+from flows.data_checks.hours import MissingTimes, missing_times
 from flows.data_checks.stored_shape import StoredShape
 
-CheckName = Literal["duplicate_keys", "missing_hours", "columns", "types", "row_count"]
+CheckName = Literal["duplicate_keys", "missing_hours", "window", "columns", "types", "row_count"]
 _SHOWN = 5
 # below this number of rows, twice as many or half is no finding
 _FEW_ROWS = 10
@@ -37,6 +37,7 @@ def data_findings(
     *,
     key_columns: Sequence[str] = (),
     zone: ZoneInfo | None = None,
+    time_column: str | None = None,
     expected_hours: tuple[datetime, datetime] | None = None,
     shape: StoredShape | None = None,
     last: StoredShape | None = None,
@@ -47,13 +48,22 @@ def data_findings(
         frame: The table.
         key_columns: The columns that identify a row.
         zone: The zone of the data.
+        time_column: The column of the rows' times, where it is known.
         expected_hours: The first hour and the end of the hours that it must have, where that is known.
         shape: The shape of the table as it is stored.
         last: The shape of the last object of the same API.
     """
+    missing = missing_times(
+        frame,
+        key_columns,
+        zone,
+        expected_hours,
+        time_column=time_column,
+        last_step=last.step if last else None,
+    )
     return (
         *_duplicate_keys(frame, key_columns),
-        *_missing_hours(frame, key_columns, zone, expected_hours),
+        *(_missing_hours(missing) if missing else ()),
         *(_changes(shape, last) if shape and last else ()),
     )
 
@@ -73,17 +83,20 @@ def _duplicate_keys(frame: pl.DataFrame, key_columns: Sequence[str]) -> Iterator
             )
 
 
-def _missing_hours(
-    frame: pl.DataFrame,
-    key_columns: Sequence[str],
-    zone: ZoneInfo | None,
-    expected: tuple[datetime, datetime] | None,
-) -> Iterator[DataFinding]:
-    found = missing_hours(frame, key_columns, zone, expected)
-    if found and found[1]:
-        column, hours = found
-        shown = _listed([hour.isoformat(timespec="minutes") for hour in hours])
-        yield DataFinding("missing_hours", f"{len(hours)} hours have no row in {column}: {shown}")
+def _missing_hours(missing: MissingTimes) -> Iterator[DataFinding]:
+    if missing.times:
+        times = missing.hours or missing.times
+        shown = _listed([time.isoformat(timespec="minutes") for time in times])
+        minutes = int(missing.step.total_seconds()) // 60
+        what = (
+            f"{len(times)} hours have"
+            if missing.hours
+            else f"{len(times)} of {missing.due} intervals of {minutes} minutes have"
+        )
+        yield DataFinding("missing_hours", f"{what} no row in {missing.column}: {shown}")
+    if missing.incomplete_groups:
+        shown = _listed(missing.incomplete_groups)
+        yield DataFinding("missing_hours", f"some have no row at times that the others have: {shown}")
 
 
 def _changes(shape: StoredShape, last: StoredShape) -> Iterator[DataFinding]:
