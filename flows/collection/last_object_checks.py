@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flows.api_config import ApiConfig
 from flows.collection.api_table import CollectedTable
 from flows.data_checks import HEAD_BYTES, DataFinding, StoredShape, csv_shape, data_findings
-from flows.object_store import CSV_CONTENT_TYPE, ObjectStore, StorableObject, StorageError
-from flows.request_plan import PlannedCollection
+from flows.object_store import CSV_CONTENT_TYPE, ObjectStore, StorableObject, StorageError, held_dates
+from flows.request_plan import PlannedCollection, Window
 
 # a finding of tabulation on the layout of a table, which stays the same from run to run
 _REPORTED_WITH_NEW_COLUMNS = "nested-lists-kept"
@@ -70,12 +70,10 @@ class TableChecks:
                 last = self._last_shape(collection, collected.in_window.time_column)
             except StorageError as error:
                 notes.append(f"not compared with the last object: {error}")
-            shape = csv_shape(
-                csv.body[:HEAD_BYTES],
-                frame.height,
-                _time_columns(api, collected.in_window.time_column),
-                _zone(api),
-            )
+            columns = _time_columns(api, collected.in_window.time_column)
+            shape = csv_shape(csv.body[:HEAD_BYTES], frame.height, columns, _zone(api))
+            if shape and collection.window:
+                shape = replace(shape, length=_length(collection.window))
             with self._lock:
                 self._last[api.name, collection.series] = shape
         has_new_columns = not (shape and last and shape.columns.keys() <= last.columns.keys())
@@ -139,11 +137,17 @@ class TableChecks:
         head, metadata = self._store.read_start(newest.key, HEAD_BYTES)
         rows = metadata.get("rows", "")
         count = int(rows) if rows.isdecimal() else None
-        return csv_shape(head, count, _time_columns(api, time_column), _zone(api))
+        shape = csv_shape(head, count, _time_columns(api, time_column), _zone(api))
+        held = held_dates(metadata)
+        return replace(shape, length=held.end - held.start) if shape and held else shape
 
 
 def _zone(api: ApiConfig) -> ZoneInfo | None:
     return ZoneInfo(api.dates.timezone) if api.dates else None
+
+
+def _length(window: Window) -> timedelta:
+    return window.end.astimezone(UTC) - window.start.astimezone(UTC)
 
 
 def _time_columns(api: ApiConfig, time_column: str | None) -> Sequence[str]:
@@ -153,7 +157,7 @@ def _time_columns(api: ApiConfig, time_column: str | None) -> Sequence[str]:
 def _expected_hours(
     collection: PlannedCollection, collected: CollectedTable
 ) -> tuple[datetime, datetime] | None:
-    if collection.window is None:
+    if collection.window is None or collection.window != collection.asked_for:
         return None
     # hours in the future are not missing
     until = min(collection.window.end, max(response.collected_at for response in collected.responses))

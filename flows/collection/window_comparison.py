@@ -57,7 +57,7 @@ def compare_with_window(collection: PlannedCollection, frame: pl.DataFrame) -> W
     times = row_times(frame, columns, ZoneInfo(dates.timezone), span)
     if times is None:
         return replace(compared, unchecked=_unchecked(api, frame))
-    is_long = collection.window is not None and window.units > 1
+    is_long = window == collection.window and window.units > 1
     units = units_of(window, dates) if is_long else (window,)
     found = window_rows(frame, times, span, [unit.start for unit in units])
     compared = replace(compared, time_column=times.column, refusal=found.refusal, outside=found.outside)

@@ -17,6 +17,7 @@ CheckName = Literal["duplicate_keys", "missing_hours", "window", "columns", "typ
 _SHOWN = 5
 # below this number of rows, twice as many or half is no finding
 _FEW_ROWS = 10
+_MAX_LENGTH_DIFFERENCE = 0.15
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,18 @@ def _changes(shape: StoredShape, last: StoredShape) -> Iterator[DataFinding]:
     ]
     if changed:
         yield DataFinding("types", f"columns that hold something else: {_listed(changed)}")
-    if shape.rows and last.rows and max(shape.rows, last.rows) >= _FEW_ROWS:
+    is_comparable = _have_equal_lengths(shape, last)
+    if is_comparable and shape.rows and last.rows and max(shape.rows, last.rows) >= _FEW_ROWS:
         ratio = shape.rows / last.rows
         if not 1 / 2 <= ratio <= 2:
             yield DataFinding("row_count", f"{shape.rows:,} rows, where the last object has {last.rows:,}")
+
+
+def _have_equal_lengths(shape: StoredShape, last: StoredShape) -> bool:
+    """Whether two windows are as long as each other, but for the lengths of months and of days with DST."""
+    if shape.length is None or last.length is None:
+        return True
+    return abs(shape.length / last.length - 1) <= _MAX_LENGTH_DIFFERENCE
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
@@ -59,6 +59,14 @@ class RowTimes:
             if any(first < end and (start < after or start == first) for first, after in spans)
         }
 
+    def texts_at(self, moment: datetime) -> set[str]:
+        """The texts of which a first moment is this one."""
+        return {text for text, spans in self.spans.items() if any(first == moment for first, _ in spans)}
+
+    def lie_in(self, window: Span) -> bool:
+        """Whether all values lie in the window or at its end."""
+        return self.spans.keys() == self.texts_within(*window) | self.texts_at(window[1])
+
 
 class _Written(NamedTuple):
     """A time as it is written; `offset` is None for local time."""
@@ -75,8 +83,8 @@ def row_times(
 
     ISO 8601 is parsed, with and without separators, and dates written `1/31/2024` or `31.1.2024`, with
     `24:00` and AM or PM. Numbers are no times. Times without an offset are local times of the zone. Given a
-    window, they are UTC where that puts more of them in the window, since some services are asked for local
-    days and write times in UTC; the order of day and month is decided the same way.
+    window, they are UTC where all of them lie in it then and not otherwise, since some services are asked for
+    local days and write times in UTC; and the order of day and month is the one that puts more in the window.
 
     Args:
         frame: The table.
@@ -86,18 +94,25 @@ def row_times(
     """
     for name in names:
         if name in frame.columns and frame[name].dtype == pl.String:
-            readings = list(_readings(name, frame[name], zone, is_in_window=window is not None))
+            readings = list(_readings(name, frame[name], zone))
             if readings and window:
-                start, end = window
-                return max(readings, key=lambda times: len(times.texts_within(start, end)))
+                return _likeliest(readings, frame[name], window)
             if readings:
                 return readings[0]
     return None
 
 
-def _readings(
-    name: str, column: pl.Series, zone: ZoneInfo | None, *, is_in_window: bool
-) -> Iterator[RowTimes]:
+def _likeliest(readings: Sequence[RowTimes], column: pl.Series, asked: Span) -> RowTimes:
+    # in UTC: Python takes a time that occurs twice for unequal to any time of another zone
+    window = (asked[0].astimezone(UTC), asked[1].astimezone(UTC))
+    local = max(readings, key=lambda times: len(times.texts_within(*window)))
+    if local.lie_in(window):
+        return local
+    in_utc = (times for times in _readings(local.column, column, UTC) if times.precision == "time")
+    return next((times for times in in_utc if times.lie_in(window)), local)
+
+
+def _readings(name: str, column: pl.Series, zone: tzinfo | None) -> Iterator[RowTimes]:
     """The ways in which a column can be read as times, the most common one first."""
     present = column.drop_nulls()
     # most columns of text are told from times by their first value
@@ -109,14 +124,13 @@ def _readings(
         if written is None:
             continue
         is_local = any(each.offset is None for each in written.values())
-        zones = ([zone, UTC] if is_in_window else [zone]) if is_local else [UTC]
+        if is_local and zone is None:
+            continue
         # a column that holds any time of day holds no dates
         precision = min((each.precision for each in written.values()), key=_PRECISIONS.index)
-        first_offset = next(iter(written.values())).offset
-        for assumed in zones:
-            if assumed is not None:
-                spans = {text: _spans(each, assumed, precision) for text, each in written.items()}
-                yield RowTimes(name, spans, precision, first_offset or assumed)
+        assumed = zone or UTC
+        spans = {text: _spans(each, assumed, precision) for text, each in written.items()}
+        yield RowTimes(name, spans, precision, next(iter(written.values())).offset or assumed)
 
 
 def _all_written(texts: Iterable[str], parse: Callable[[str], _Written | None]) -> dict[str, _Written] | None:

@@ -29,11 +29,13 @@ class StoredShape:
         columns: Their names, and what the first rows of each hold.
         rows: The rows of the whole object; None where that is not known.
         step: The time from one row to the next; None where it is no part of an hour.
+        length: The length of its window; None for an object of a run.
     """
 
     columns: dict[str, Holds]
     rows: int | None
     step: timedelta | None = None
+    length: timedelta | None = None
 
 
 def csv_shape(

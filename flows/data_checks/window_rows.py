@@ -45,7 +45,7 @@ def window_rows(frame: pl.DataFrame, times: RowTimes, window: Span, units: Seque
     """
     start, end = (moment.astimezone(UTC) for moment in window)
     within = times.texts_within(start, end)
-    at_end = {text for text, spans in times.spans.items() if any(first == end for first, _ in spans)}
+    at_end = times.texts_at(end)
     asked = (
         f"the window {window[0].isoformat(timespec='minutes')} to {window[1].isoformat(timespec='minutes')}"
     )
@@ -71,9 +71,9 @@ def _range_text(times: RowTimes, texts: Collection[str]) -> str:
 def _units_without_rows(times: RowTimes, units: Sequence[datetime], end: datetime) -> tuple[int, ...]:
     """The positions of the units without a row.
 
-    A time on the border of two units belongs to the one before it where rows are named after the end of their
-    interval: the end of the window is there and its start is not, or nothing else lies in the unit after
-    the border while something lies in the one before it.
+    A time on the border of two units belongs to the first of them where rows are named after the end of their
+    interval, so that no series of units begins with a time on its border. Otherwise it belongs to the second,
+    unless that one has no other time and the first one has some.
     """
     starts = [unit.astimezone(UTC) for unit in units]
     inside: set[int] = set()
@@ -87,7 +87,11 @@ def _units_without_rows(times: RowTimes, units: Sequence[datetime], end: datetim
             elif starts[0] <= first < end:
                 position = bisect_right(starts, first) - 1
                 (on_border if starts[position] == first else inside).add(position)
-    is_by_end = len(starts) in on_border and 0 not in on_border
+    first_units = {unit for unit in inside if unit - 1 not in inside}
+    if first_units:
+        is_by_end = not first_units & on_border
+    else:
+        is_by_end = len(starts) in on_border and 0 not in on_border
 
     def has_row(unit: int) -> bool:
         if unit in inside:

@@ -110,7 +110,11 @@ def _current_collection(api: ApiConfig, stamp: str, now: datetime) -> PlannedCol
 
 
 def _asked_for(api: ApiConfig, url: str, window: Window) -> Window | None:
-    """The window that the requests name: the next one where they name the end only, as for day-ahead data."""
+    """The window that the requests name.
+
+    Requests that name only the end may ask for the data before it, or for the unit that begins there, as
+    for day-ahead prices: they are taken to ask for both.
+    """
     names = {
         part.name.removesuffix("_utc")
         for text in (url, *api.params.values(), *api.headers.values())
@@ -118,7 +122,7 @@ def _asked_for(api: ApiConfig, url: str, window: Window) -> Window | None:
         if part.name in WINDOW_PLACEHOLDERS
     }
     if names == {"end"}:
-        return current_window(api.dates or Dates(), window.end)
+        return window.joined_with(current_window(api.dates or Dates(), window.end))
     return window if names else None
 
 
