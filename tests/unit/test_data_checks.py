@@ -300,6 +300,7 @@ def test_severities_are_set_for_all_or_for_each() -> None:
 
     assert set(checks("fail").values()) == {"fail"}
     assert checks({"types": "off"}) == {**checks("warn"), "types": "off"}
+    assert checks({"window": "fail"}) == {**checks("warn"), "window": "fail"}
     for wrong in ("loud", {"types": "loud"}, {"hours": "warn"}, 1):
         with pytest.raises(ValidationError):
             checks(wrong)

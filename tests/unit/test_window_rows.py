@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from flows.api_config import ApiConfig
 from flows.collection.window_comparison import WindowComparison, compare_with_window
@@ -189,6 +190,12 @@ def test_the_time_column_may_be_named_or_turned_off() -> None:
     assert compare_with_window(asked(api(time_column="issued")), frame).refusal is None
     off = compare_with_window(asked(api(time_column=False)), frame)
     assert (off.refusal, off.unchecked) == (None, None)
+
+
+@pytest.mark.parametrize("wrong", [True, "", "a\nb", 1, ["t"]])
+def test_a_time_column_is_a_name_or_false(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        api(time_column=wrong)
 
 
 def test_a_run_is_compared_with_the_window_that_its_url_names() -> None:
