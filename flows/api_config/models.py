@@ -143,6 +143,10 @@ class CommonOptions(BaseModel):
     """Values of your own placeholders, e.g. {"location": [4001, 4002]} for {location}."""
     key_columns: Annotated[list[Text], Field(min_length=1), AfterValidator(_refuse_repeats)] | None = None
     """The columns that together identify a row."""
+    time_column: Text | Literal[False] | None = None
+    """The column of the rows' times, which must lie in the window that was asked for; false for none.
+
+    Default: the first of key_columns whose values all are times."""
     checks: DataCheckSeverities = DataChecks()
     """The severity of the findings of data checks: one for all, or one for each check."""
     error_when: ResponseConditions = Field(default_factory=list)

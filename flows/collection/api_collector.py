@@ -116,7 +116,9 @@ class ApiCollector:
                 return replace(outcome, duration_seconds=self._seconds(collection))
             unstored = self._keep(collection, outcome, objects)
             # the bucket, which the checks ask, may be slow to respond: the objects are in the spool by then
-            self._check(collection, table, unstored)
+            refusal = self._check(collection, table, unstored)
+            if refusal:
+                return self._refused(collection, unstored, refusal)
         first, *others = [self.store.store(each) for each in unstored.objects]
         unstored.kept.discard()
         with self._lock:
@@ -180,7 +182,17 @@ class ApiCollector:
             )
         return unstored
 
-    def _check(self, collection: PlannedCollection, table: CollectedTable, unstored: _Unstored) -> None:
+    def _refused(self, collection: PlannedCollection, unstored: _Unstored, refusal: str) -> ApiOutcome:
+        """The outcome of a table that must not be stored under the date of its window."""
+        unstored.kept.discard()
+        with self._lock:
+            self._unstored.pop(collection.identity, None)
+        return replace(
+            self.failed(collection, f"nothing is stored: {refusal}"), findings=unstored.outcome.findings
+        )
+
+    def _check(self, collection: PlannedCollection, table: CollectedTable, unstored: _Unstored) -> str:
+        """Add the findings of the checks to an outcome; return why the table must not be stored, if so."""
         checked = self._checks.check(collection, table, unstored.objects)
         failures = "; ".join(self._redacted(checked.failures))
         unstored.outcome = replace(
@@ -188,6 +200,7 @@ class ApiCollector:
             findings=self._redacted(checked.findings),
             error=f"a check of the data failed: {failures}" if failures else None,
         )
+        return "; ".join(self._redacted(checked.refusals))
 
     def _collected_outcome(
         self, collection: PlannedCollection, table: CollectedTable, objects: tuple[StorableObject, ...]
@@ -200,6 +213,8 @@ class ApiCollector:
             columns=columns,
             bytes=sum(len(each.body) for each in objects),
             findings=self._redacted(findings),
+            without_rows=table.in_window.without_rows,
+            units_without_rows=table.in_window.units_without_rows,
         )
 
     def _outcome(self, collection: PlannedCollection) -> ApiOutcome:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from flows.api_config import ApiConfig
+from flows.api_config import ApiConfig, Dates
 from flows.collection.api_table import CollectedTable
 from flows.http_collector import Response
 from flows.object_store import (
@@ -19,7 +19,7 @@ from flows.object_store import (
     object_metadata,
     parquet_bytes,
 )
-from flows.request_plan import PlannedCollection
+from flows.request_plan import PlannedCollection, window_stamp
 
 # each call of `version` searches for a file and reads it
 _version = functools.cache(version)
@@ -36,15 +36,19 @@ _ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
 def storable_objects(
     collection: PlannedCollection, collected: CollectedTable, run_id: str
 ) -> tuple[StorableObject, ...]:
-    """The objects to store, one for each of the API's `outputs`; none where the table has no rows."""
+    """The objects to store, one for each of the API's `outputs`; none where the table has no rows.
+
+    An object of a window is named by the first of its units that has a row.
+    """
     rows, columns = collected.table.frame.shape
     if not rows:
         return ()
-    api = collection.api
+    api, held = collection.api, collected.in_window.held
+    stamp = window_stamp(held, (api.dates or Dates()).unit) if held else collection.stamp
     newest = max(response.collected_at for response in collected.responses)
     return tuple(
         StorableObject(
-            object_key(api.output_folder, api.csv_prefix, collection.stamp, extension),
+            object_key(api.output_folder, api.csv_prefix, stamp, extension),
             body,
             content_type,
             object_metadata(
@@ -56,7 +60,8 @@ def storable_objects(
                 body=body,
                 run_id=run_id,
                 pipeline_version=_version("energy-pipeline"),
-                window=(collection.window.start, collection.window.end) if collection.window else None,
+                window=(held.start, held.end) if held else None,
+                without_rows=collected.in_window.without_rows,
             ),
         )
         for extension, content_type, body in _bodies(api, collected)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from flows.api_config import ApiConfig
+from flows.collection.window_comparison import WindowComparison, compare_with_window
 from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector, Response
 from flows.pagination import collect_pages
@@ -24,10 +25,12 @@ class CollectedTable:
     Attributes:
         responses: Every page of every request, as received.
         table: Their records, in one table.
+        in_window: How its rows lie in the window that was asked for.
     """
 
     responses: tuple[Response, ...] = field(repr=False)
     table: Table = field(repr=False)
+    in_window: WindowComparison
 
     @property
     def is_unpublished(self) -> bool:
@@ -40,7 +43,7 @@ def collect_table(
     collector: HttpCollector,
     tabulating: AbstractContextManager[object] | None = None,
 ) -> CollectedTable:
-    """Collect the responses of an API and tabulate them.
+    """Collect the responses of an API, tabulate them, and compare the rows with the window of the requests.
 
     Args:
         collection: The requests.
@@ -62,11 +65,12 @@ def collect_table(
         with tabulating or nullcontext():
             parts = [Part(each.document, labels) for each, labels in collected]
             table = tabulate(parts, layout_of(collection.api))
+            in_window = compare_with_window(collection, table.frame)
     except DocumentError as error:
         others = f" and {len(responses) - 1} other responses" if responses[1:] else ""
         source = f"{responses[0].source_url}{others}"
         raise DocumentError(collector.redact(error.reason), source=source) from None
-    return CollectedTable(responses, table)
+    return CollectedTable(responses, table, in_window)
 
 
 def layout_of(api: ApiConfig) -> Layout:

@@ -51,7 +51,10 @@ def dates_to_collect(
 ) -> DatesToCollect:
     """The windows of an API that are not stored yet, or with `force` all of them.
 
-    A window that was stored before it was over and its data had settled is collected again.
+    A window that was stored before it was over and its data had settled is collected again. So are the
+    units of a longer window that had no row: its object spans the units from the first to the last one with
+    a row, and its metadata name those between them without one. Metadata are read only where `max_window`
+    allows several units; an object of one unit has a row of it.
 
     Args:
         api: An API that can be asked for these days (see `refused_dates`).
@@ -103,7 +106,9 @@ def _stored_spans(
         # the length of a window is in the metadata, which a listing does not show
         held = list(threads.map(store.dates_in, (each.key for each in found.values())))
     spans = (
-        StoredSpan(dates_held.start, dates_held.end, dates_held.collected_at - settling)
+        StoredSpan(
+            dates_held.start, dates_held.end, dates_held.collected_at - settling, dates_held.without_rows
+        )
         for dates_held in held
         if dates_held and dates_held.end > units[0].start.astimezone(UTC)
     )

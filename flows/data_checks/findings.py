@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from flows.data_checks.hours import missing_hours
+from flows.data_checks.hours import MissingTimes, missing_times
 from flows.data_checks.stored_shape import StoredShape
 
-CheckName = Literal["duplicate_keys", "missing_hours", "columns", "types", "row_count"]
+CheckName = Literal["duplicate_keys", "missing_hours", "window", "columns", "types", "row_count"]
 _SHOWN = 5
 # below this number of rows, twice as many or half is no finding
 _FEW_ROWS = 10
+_MAX_LENGTH_DIFFERENCE = 0.15
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ def data_findings(
     *,
     key_columns: Sequence[str] = (),
     zone: ZoneInfo | None = None,
+    time_column: str | None = None,
     expected_hours: tuple[datetime, datetime] | None = None,
     shape: StoredShape | None = None,
     last: StoredShape | None = None,
@@ -47,13 +49,22 @@ def data_findings(
         frame: The table.
         key_columns: The columns that identify a row.
         zone: The zone of the data.
+        time_column: The column of the rows' times, where it is known.
         expected_hours: The first hour and the end of the hours that it must have, where that is known.
         shape: The shape of the table as it is stored.
         last: The shape of the last object of the same API.
     """
+    missing = missing_times(
+        frame,
+        key_columns,
+        zone,
+        expected_hours,
+        time_column=time_column,
+        last_step=last.step if last else None,
+    )
     return (
         *_duplicate_keys(frame, key_columns),
-        *_missing_hours(frame, key_columns, zone, expected_hours),
+        *(_missing_hours(missing) if missing else ()),
         *(_changes(shape, last) if shape and last else ()),
     )
 
@@ -73,17 +84,20 @@ def _duplicate_keys(frame: pl.DataFrame, key_columns: Sequence[str]) -> Iterator
             )
 
 
-def _missing_hours(
-    frame: pl.DataFrame,
-    key_columns: Sequence[str],
-    zone: ZoneInfo | None,
-    expected: tuple[datetime, datetime] | None,
-) -> Iterator[DataFinding]:
-    found = missing_hours(frame, key_columns, zone, expected)
-    if found and found[1]:
-        column, hours = found
-        shown = _listed([hour.isoformat(timespec="minutes") for hour in hours])
-        yield DataFinding("missing_hours", f"{len(hours)} hours have no row in {column}: {shown}")
+def _missing_hours(missing: MissingTimes) -> Iterator[DataFinding]:
+    if missing.times:
+        times = missing.hours or missing.times
+        shown = _listed([time.isoformat(timespec="minutes") for time in times])
+        minutes = int(missing.step.total_seconds()) // 60
+        what = (
+            f"{len(times)} hours have"
+            if missing.hours
+            else f"{len(times)} of {missing.due} intervals of {minutes} minutes have"
+        )
+        yield DataFinding("missing_hours", f"{what} no row in {missing.column}: {shown}")
+    if missing.incomplete_groups:
+        shown = _listed(missing.incomplete_groups)
+        yield DataFinding("missing_hours", f"some have no row at times that the others have: {shown}")
 
 
 def _changes(shape: StoredShape, last: StoredShape) -> Iterator[DataFinding]:
@@ -102,10 +116,18 @@ def _changes(shape: StoredShape, last: StoredShape) -> Iterator[DataFinding]:
     ]
     if changed:
         yield DataFinding("types", f"columns that hold something else: {_listed(changed)}")
-    if shape.rows and last.rows and max(shape.rows, last.rows) >= _FEW_ROWS:
+    is_comparable = _have_equal_lengths(shape, last)
+    if is_comparable and shape.rows and last.rows and max(shape.rows, last.rows) >= _FEW_ROWS:
         ratio = shape.rows / last.rows
         if not 1 / 2 <= ratio <= 2:
             yield DataFinding("row_count", f"{shape.rows:,} rows, where the last object has {last.rows:,}")
+
+
+def _have_equal_lengths(shape: StoredShape, last: StoredShape) -> bool:
+    """Whether two windows are as long as each other, but for the lengths of months and of days with DST."""
+    if shape.length is None or last.length is None:
+        return True
+    return abs(shape.length / last.length - 1) <= _MAX_LENGTH_DIFFERENCE
 
 
 def _listed(names: Iterable[str]) -> str:

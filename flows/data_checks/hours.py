@@ -1,119 +1,173 @@
-"""Finds hours that are missing in a table, by the calendar of its zone."""
+"""Finds the times that are missing in a series of 5, 15, 30 or 60 minutes, by the calendar of its zone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from flows.data_checks.row_times import RowTimes, Span, row_times
+
 _HOUR = timedelta(hours=1)
-# a year has 8,784 hours; more times are no hourly series in one response
-_MAX_MOMENTS = 20_000
-_FORMATS = ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M")
-_FIRST_YEAR, _LAST_YEAR = 1, 9999
-# fewer do not make an hourly series
-_MIN_HOURS = 3
+_HOUR_SECONDS = 3600
+_MIN_STEP_SECONDS = 300
+# fewer times do not show a step
+_MIN_TIMES = 3
 
 
-def missing_hours(
+@dataclass(frozen=True)
+class MissingTimes:
+    """The times without a row in a series.
+
+    Attributes:
+        column: The column of the times.
+        step: The time from one row to the next.
+        times: The missing times, in the zone of the data.
+        hours: The hours that are missing altogether, where every missing time is in one; else empty.
+        due: How many times there should be.
+        incomplete_groups: The values of the other key columns that lack times which the others have.
+    """
+
+    column: str
+    step: timedelta
+    times: tuple[datetime, ...]
+    hours: tuple[datetime, ...]
+    due: int
+    incomplete_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The times that a series should have: `start`, and `count` steps from the step number `first`."""
+
+    start: datetime
+    step: timedelta
+    first: int
+    count: int
+
+    @property
+    def due(self) -> range:
+        return range(self.first, self.first + self.count)
+
+
+def missing_times(
     frame: pl.DataFrame,
-    key_columns: Iterable[str],
+    key_columns: Sequence[str],
     zone: ZoneInfo | None,
-    expected: tuple[datetime, datetime] | None,
-) -> tuple[str, list[datetime]] | None:
-    """Return the column of an hourly series and its hours without a row; None where there is no series.
+    expected: Span | None,
+    *,
+    time_column: str | None = None,
+    last_step: timedelta | None = None,
+) -> MissingTimes | None:
+    """Return the times without a row of a series of whole fractions of an hour; None where there is none.
 
-    A column of times counts as an hourly series where it identifies rows, or all its times are on
-    the hour; and where at least half the hours of its range are there, which excludes days, months and
-    events.
+    A column of times counts as a series where it identifies rows, or all its times are on the hour; and
+    where at least half the times of its range are there, or the range is known and most times follow each
+    other by one step, or the last object had that step. This excludes days, months and events.
 
     Args:
         frame: The table.
         key_columns: The columns that identify a row; may be empty.
-        zone: The zone of times without an offset, and of the hours returned.
-        expected: The first hour and the end of the hours that must be there; by default the column's range.
+        zone: The zone of times without an offset, and of the times returned.
+        expected: The first moment and the end of the times that must be there; by default the column's range.
+        time_column: The column of the times, where it is known.
+        last_step: The step of the last object.
     """
-    keys = list(key_columns)
-    names = keys + [name for name in frame.columns if name not in keys]
-    for name in names:
-        if name not in frame.columns or frame[name].dtype != pl.String:
+    keys = [*([time_column] if time_column else []), *key_columns]
+    for name in dict.fromkeys((*keys, *frame.columns)):
+        times = row_times(frame, [name], zone, expected)
+        if times is None or times.precision != "time":
             continue
-        moments = _moments(frame[name], zone)
-        if moments is None or not (name in keys or all(_is_on_the_hour(moment) for moment in moments)):
+        moments = sorted(times.moments)
+        shown_in = zone or times.zone
+        if not (name in keys or all(moment == _hour_start(moment, shown_in) for moment in moments)):
             continue
-        hours = {_hour_of(moment) for moment in moments}
-        first, end = _range(hours, expected)
-        if (end - first) // _HOUR > 2 * len(hours) + 1:
-            # too few for an hourly series; a time in the year 1 would make millions of missing hours
+        grid = _grid(moments, shown_in, expected, last_step)
+        if grid is None:
             continue
-        due = list(_hours_between(first, end))
-        missing = [hour for hour in due if hour not in hours]
-        if len(hours) >= _MIN_HOURS and 2 * len(missing) <= len(due):
-            shown_in = zone or moments[0].tzinfo
-            return name, [hour.astimezone(shown_in) for hour in missing]
+        present = {(moment - grid.start) // grid.step for moment in moments}
+        missing = [(grid.start + number * grid.step) for number in grid.due if number not in present]
+        return MissingTimes(
+            name,
+            grid.step,
+            tuple(moment.astimezone(shown_in) for moment in missing),
+            tuple(moment.astimezone(shown_in) for moment in _whole_hours(missing, grid.step, shown_in)),
+            grid.count,
+            _incomplete_groups(frame, times, [key for key in key_columns if key != name]) if expected else (),
+        )
     return None
 
 
-def _range(hours: set[datetime], expected: tuple[datetime, datetime] | None) -> tuple[datetime, datetime]:
-    first, end = min(hours), max(hours) + _HOUR
-    if expected is None or not any(expected[0] <= hour < expected[1] for hour in hours):
-        return first, end
-    return expected[0].astimezone(UTC), expected[1].astimezone(UTC)
+def series_step(moments: Collection[datetime]) -> timedelta | None:
+    """The step of a series: the longest one that leads to all its times; None where it is no part of an hour.
+
+    Args:
+        moments: Its times, each once.
+    """
+    ordered = sorted(moments)
+    seconds = math.gcd(*(int((after - before).total_seconds()) for before, after in pairwise(ordered)))
+    is_step = len(ordered) >= _MIN_TIMES and seconds >= _MIN_STEP_SECONDS and _HOUR_SECONDS % seconds == 0
+    return timedelta(seconds=seconds) if is_step else None
 
 
-def _hours_between(first: datetime, end: datetime) -> Iterator[datetime]:
-    # in a zone half an hour off, a day begins in the middle of an hour of UTC
-    hour, end = _hour_of(first), _hour_of(end)
-    while hour < end:
-        yield hour
-        hour += _HOUR
+def _grid(
+    moments: Sequence[datetime],
+    zone: tzinfo,
+    expected: Span | None,
+    last_step: timedelta | None,
+) -> _Grid | None:
+    start, end = _hour_start(moments[0], zone), moments[-1]
+    is_range_known = expected is not None and any(expected[0] <= each <= expected[1] for each in moments)
+    if expected is not None and is_range_known:
+        start, end = (moment.astimezone(UTC) for moment in expected)
+    is_known = bool(is_range_known and last_step and not any((each - start) % last_step for each in moments))
+    step = last_step if is_known and last_step else series_step(moments) or _HOUR
+    if not is_range_known:
+        start = moments[0] - (moments[0] - start) % step
+        end = end + step - (end - start) % step
+    present = {(moment - start) // step for moment in moments if moment >= start}
+    count = (end - start) // step
+    # the rows are named after the end of their interval where the window's end is there and its start is not
+    first = int(max(present) == count and 0 not in present)
+    here = sum(first <= number < first + count for number in present)
+    follow_on = sum(after - before == step for before, after in pairwise(moments))
+    is_regular = is_range_known and 2 * follow_on >= len(moments) - 1
+    is_series = len(moments) >= _MIN_TIMES and (2 * here >= count or is_regular)
+    return _Grid(start, step, first, count) if is_known or is_series else None
 
 
-def _moments(column: pl.Series, zone: ZoneInfo | None) -> list[datetime] | None:
-    """Return the distinct times of a column; None where it is no column of times."""
-    values = column.drop_nulls().unique(maintain_order=True)
-    if not 0 < values.len() <= _MAX_MOMENTS:
-        return None
-    moments = []
-    for value in values:
-        moment = _moment(value)
-        if moment is None or (moment.tzinfo is None and zone is None):
-            return None
-        if moment.tzinfo:
-            moments.append(moment)
-        else:
-            # a repeated hour looks like one on the clock: neither counts as missing
-            moments += [moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1)]
-    return moments
+def _whole_hours(missing: Sequence[datetime], step: timedelta, zone: tzinfo) -> list[datetime]:
+    """The missing hours; none where only a part of an hour is missing."""
+    by_hour = Counter(_hour_start(moment, zone) for moment in missing)
+    return list(by_hour) if all(count == _HOUR // step for count in by_hour.values()) else []
 
 
-def _moment(text: str) -> datetime | None:
-    # a time has a date, a separator and at least an hour
-    if len(text) < len("2024-01-01T00"):
-        return None
-    found: datetime | None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = _american_moment(text)
-    # converting the first and the last hours of the calendar to another zone fails
-    return found if found and _FIRST_YEAR < found.year < _LAST_YEAR else None
+def _incomplete_groups(frame: pl.DataFrame, times: RowTimes, others: Sequence[str]) -> tuple[str, ...]:
+    """The groups of rows that lack times of the other groups, where at least half of the groups lack none."""
+    if not others or not set(others) <= set(frame.columns):
+        return ()
+    groups = frame.select(others).n_unique()
+    # repeated rows are found by another check
+    if frame.height == groups * len(times.spans):
+        return ()
+    counts = frame.select(*others, times.column).unique().group_by(others, maintain_order=True).len()
+    incomplete = counts.filter(pl.col("len") < len(times.spans))
+    if not incomplete.height or 2 * incomplete.height > groups:
+        return ()
+    return tuple(
+        f"{', '.join(f'{name} {value}' for name, value in zip(others, row, strict=False))} "
+        f"({row[-1]} of {len(times.spans)})"
+        for row in incomplete.rows()
+    )
 
 
-def _american_moment(text: str) -> datetime | None:
-    for pattern in _FORMATS:
-        try:
-            return datetime.strptime(text, pattern)  # noqa: DTZ007 - the zone is added by the caller
-        except ValueError:
-            continue
-    return None
-
-
-def _is_on_the_hour(moment: datetime) -> bool:
-    return not (moment.minute or moment.second or moment.microsecond)
-
-
-def _hour_of(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def _hour_start(moment: datetime, zone: tzinfo) -> datetime:
+    # the hours of some zones begin in the middle of an hour of UTC
+    local = moment.astimezone(zone)
+    return moment - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)

@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flows.object_store.listing import listed_objects
-from flows.object_store.objects import COLLECTED_AT, WINDOW_END, WINDOW_START, StorableObject, run_stamp
+from flows.object_store.objects import (
+    COLLECTED_AT,
+    RANGE_SEPARATOR,
+    WINDOW_END,
+    WINDOW_START,
+    WITHOUT_ROWS,
+    StorableObject,
+    run_stamp,
+)
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -55,23 +63,26 @@ class HeldDates:
         start: The start of the window.
         end: The end of the window, exclusive.
         collected_at: When the data was collected.
+        without_rows: The first and the last stamp of each range of its units without a row.
     """
 
     start: datetime
     end: datetime
     collected_at: datetime
+    without_rows: tuple[tuple[str, str], ...] = ()
 
 
 def held_dates(metadata: Mapping[str, str]) -> HeldDates | None:
     """The window in an object's user metadata; None where there is none."""
     try:
-        moments = [
+        start, end, collected_at = (
             datetime.fromisoformat(metadata[name]).astimezone(UTC)
             for name in (WINDOW_START, WINDOW_END, COLLECTED_AT)
-        ]
+        )
     except (KeyError, ValueError):
         return None
-    return HeldDates(*moments)
+    ranges = (text.partition(RANGE_SEPARATOR) for text in metadata.get(WITHOUT_ROWS, "").split())
+    return HeldDates(start, end, collected_at, tuple((first, last) for first, _, last in ranges))
 
 
 def dated_objects(

@@ -6,14 +6,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+CsvOf = Literal["runs", "windows"]
+
 # most APIs have stored something in these days; the others are searched year by year
 _LOOK_BACK = (timedelta(days=2), timedelta(days=40))
 _EARLIEST_YEAR = 1900
+# after the prefix; the stamp of a run has a time after the date, and its object may be numbered
+_NAMES: dict[CsvOf | None, str] = {
+    None: r"([0-9]{4,}(?:_[0-9]{6}(?![0-9]))?)(?:_[0-9]+)*\.[a-z]+(?:\.[a-z]+)?",
+    "runs": r"([0-9]{8}_[0-9]{6})(?:_[0-9]+)*\.csv",
+    "windows": r"([0-9]{4,10}X?)\.csv",
+}
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class ListedObject:
 
 
 def newest_object(
-    client: S3Client, bucket: str, prefix: str, now: datetime, extension: str | None = None
+    client: S3Client, bucket: str, prefix: str, now: datetime, csv_of: CsvOf | None = None
 ) -> ListedObject | None:
     """The object with the latest date in its key; None where there is none.
 
@@ -37,14 +45,10 @@ def newest_object(
         bucket: The bucket's name.
         prefix: The part of the API's keys before the date.
         now: The time from which it searches back.
-        extension: The extension of the key, e.g. `csv`; None for any.
+        csv_of: Whether only CSV objects of runs or of windows count; None for any object.
     """
     # the prefix of another API in the same folder may begin with this one
-    own_name = re.compile(
-        re.escape(prefix)
-        + r"([0-9]{4,}(?:_[0-9]{6}(?![0-9]))?)(?:_[0-9]+)*\."
-        + (extension or r"[a-z]+(?:\.[a-z]+)?")
-    )
+    own_name = re.compile(re.escape(prefix) + _NAMES[csv_of])
 
     def newest_of(dates: str, after: str = "") -> ListedObject | None:
         newest: tuple[tuple[str, datetime], ListedObject] | None = None

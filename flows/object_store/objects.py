@@ -6,7 +6,7 @@ import codecs
 import hashlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,10 +19,12 @@ CSV_CONTENT_TYPE = "text/csv; charset=utf-8"
 WINDOW_START, WINDOW_END = "window-start", "window-end"
 """User metadata of objects that are named by the date of their window."""
 
+WITHOUT_ROWS, RANGE_SEPARATOR = "without-rows", ".."
 COLLECTED_AT = "collected-at"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # S3 takes 2 KB of user metadata in all, of which only the texts have no bound of their own
 _MAX_TEXT = 700
+_MAX_METADATA = 1950
 _MAX_KEY_PART_BYTES = 255
 
 
@@ -124,17 +126,19 @@ def object_metadata(
     run_id: str,
     pipeline_version: str,
     window: tuple[datetime, datetime] | None = None,
+    without_rows: Iterable[tuple[str, str]] = (),
 ) -> dict[str, str]:
     """The user metadata of an object.
 
     S3 takes ASCII only: other characters, and `%`, are percent-encoded as in URLs, which
     `urllib.parse.unquote` decodes. Long texts are cut, ending in `...`. `window` is the start and the
-    exclusive end of the window that was asked for.
+    exclusive end of the window that it holds, `without_rows` the first and the last stamp of each range of
+    the units in it without a row; ranges that are more than fit are left out.
     """
     dates = dict(
         zip((WINDOW_START, WINDOW_END), (moment.isoformat() for moment in window or ()), strict=False)
     )
-    return {
+    metadata = {
         "api-name": _ascii(api_name),
         "source-url": _ascii(source_url, safe="%"),
         COLLECTED_AT: collected_at.astimezone(UTC).isoformat(timespec="seconds"),
@@ -145,6 +149,20 @@ def object_metadata(
         "pipeline-version": pipeline_version,
         **dates,
     }
+    gaps = _ranges_text(without_rows, _MAX_METADATA - sum(map(len, (*metadata, *metadata.values()))))
+    return {**metadata, WITHOUT_ROWS: gaps} if window and gaps else metadata
+
+
+def _ranges_text(ranges: Iterable[tuple[str, str]], room: int) -> str:
+    """Ranges of stamps: `20240110..20240112 20240120..20240120`."""
+    texts: list[str] = []
+    for first, last in ranges:
+        text = f"{first}{RANGE_SEPARATOR}{last}"
+        room -= len(text) + 1
+        if room < 0:
+            break
+        texts.append(text)
+    return " ".join(texts)
 
 
 def _ascii(text: str, safe: str = "") -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flows.object_store.buckets import secrets_of, static_secrets, without_blank_profiles
 from flows.object_store.dated_objects import DatedObject, HeldDates, dated_objects, held_dates
 from flows.object_store.errors import StorageError, storage_error
-from flows.object_store.listing import ListedObject, newest_object
+from flows.object_store.listing import CsvOf, ListedObject, newest_object
 from flows.object_store.objects import COLLECTED_AT, StorableObject, StoredObject, numbered_key
 from flows.object_store.uploads import is_uploaded_in_parts, upload
 
@@ -139,17 +139,15 @@ class ObjectStore:
             found = self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=0-{size - 1}")
             return found["Body"].read(), found["Metadata"]
 
-    def latest(
-        self, output_folder: str, csv_prefix: str, extension: str | None = None
-    ) -> ListedObject | None:
-        """The object of one API with the latest date in its key, where `extension` is set only of those.
+    def latest(self, output_folder: str, csv_prefix: str, csv_of: CsvOf | None = None) -> ListedObject | None:
+        """The object of one API with the latest date in its key; given `csv_of`, of runs or windows only.
 
         Raises:
             StorageError: The bucket cannot be listed.
         """
         prefix = self._whole_key(f"{output_folder}/{csv_prefix}_")
         with self._failing(f"listing s3://{self.bucket}/{prefix}"):
-            return newest_object(self._client, self.bucket, prefix, datetime.now(UTC), extension)
+            return newest_object(self._client, self.bucket, prefix, datetime.now(UTC), csv_of)
 
     def dated(
         self, output_folder: str, csv_prefix: str, stamps: tuple[str, str], outputs: Sequence[str]

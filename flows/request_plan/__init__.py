@@ -15,7 +15,7 @@ from flows.request_plan.requests import (
     plan_collections,
     plan_window,
 )
-from flows.request_plan.windows import Window, current_window, window_stamp, windows_of_days
+from flows.request_plan.windows import Window, current_window, units_of, window_stamp, windows_of_days
 
 __all__ = [
     "MAX_WINDOWS",
@@ -32,6 +32,7 @@ __all__ = [
     "plan_window",
     "refused_dates",
     "units_asked_for",
+    "units_of",
     "window_stamp",
     "windows_of_days",
 ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from flows.api_config import ApiConfig, Dates, Placeholder, moment_text, parse_template
+from flows.api_config import ApiConfig, Dates, Placeholder, moment_text, parse_template, placeholders
+from flows.api_config.templates import WINDOW_PLACEHOLDERS
 from flows.request_plan.windows import Window, current_window, window_stamp
 
 # ISO New England publishes real-time demand after five days, the slowest dataset known
@@ -58,6 +59,7 @@ class PlannedCollection:
         stamp: The date or timestamp in the object's name.
         requests: One, or one for each combination of the API's `values`.
         window: The window of a backfill; None for current data.
+        asked_for: The window that the requests name; None where they name no date.
         series: Consecutive collections with the same series are compared by the data checks.
     """
 
@@ -65,6 +67,7 @@ class PlannedCollection:
     stamp: str
     requests: tuple[CollectionRequest, ...]
     window: Window | None = None
+    asked_for: Window | None = None
     series: str = ""
 
     @property
@@ -81,12 +84,7 @@ def plan_collections(apis: Iterable[ApiConfig], stamp: str, now: datetime) -> tu
         stamp: The start of the run, `YYYYMMDD_HHMMSS` in UTC.
         now: The start of the run; APIs with `dates` are asked for the window that contains it.
     """
-    return tuple(
-        PlannedCollection(
-            api, stamp, tuple(_requests(api, api.url, stamp, current_window(api.dates or Dates(), now)))
-        )
-        for api in apis
-    )
+    return tuple(_current_collection(api, stamp, now) for api in apis)
 
 
 def plan_window(api: ApiConfig, window: Window, now: datetime, series: str = "") -> PlannedCollection:
@@ -100,8 +98,32 @@ def plan_window(api: ApiConfig, window: Window, now: datetime, series: str = "")
     """
     stamp = window_stamp(window, (api.dates or Dates()).unit)
     is_young = window.end.astimezone(UTC) > now.astimezone(UTC) - _PUBLISHED_WITHIN
-    requests = _requests(api, api.history_url or api.url, stamp, window, may_be_unpublished=is_young)
-    return PlannedCollection(api, stamp, tuple(requests), window, series)
+    url = api.history_url or api.url
+    requests = _requests(api, url, stamp, window, may_be_unpublished=is_young)
+    return PlannedCollection(api, stamp, tuple(requests), window, _asked_for(api, url, window), series)
+
+
+def _current_collection(api: ApiConfig, stamp: str, now: datetime) -> PlannedCollection:
+    window = current_window(api.dates or Dates(), now)
+    requests = tuple(_requests(api, api.url, stamp, window))
+    return PlannedCollection(api, stamp, requests, asked_for=_asked_for(api, api.url, window))
+
+
+def _asked_for(api: ApiConfig, url: str, window: Window) -> Window | None:
+    """The window that the requests name.
+
+    Requests that name only the end may ask for the data before it, or for the unit that begins there, as
+    for day-ahead prices: they are taken to ask for both.
+    """
+    names = {
+        part.name.removesuffix("_utc")
+        for text in (url, *api.params.values(), *api.headers.values())
+        for part in placeholders(text)
+        if part.name in WINDOW_PLACEHOLDERS
+    }
+    if names == {"end"}:
+        return window.joined_with(current_window(api.dates or Dates(), window.end))
+    return window if names else None
 
 
 def _requests(

@@ -69,6 +69,15 @@ def windows_of_days(dates: Dates, first: date, last: date) -> Iterator[Window]:
         window = Window(window.end, _next_start(window.end, dates.unit), window.end)
 
 
+def units_of(window: Window, dates: Dates) -> tuple[Window, ...]:
+    """The windows of one unit each that a window consists of, in order of time."""
+    units = [Window(window.start, _next_start(window.start, dates.unit), window.start)]
+    while units[-1].end.astimezone(UTC) < window.end.astimezone(UTC):
+        start = units[-1].end
+        units.append(Window(start, _next_start(start, dates.unit), start))
+    return tuple(units)
+
+
 def window_stamp(window: Window, unit: Unit) -> str:
     """The date in an object's name: `YYYYMMDDHH`, `YYYYMMDD`, `YYYYMM` or `YYYY`.
 

@@ -69,7 +69,7 @@ def api_outcome(
 
 
 def window_counts(windows: Iterable[WindowOutcome], already_stored: int) -> WindowCounts:
-    """Count the units that were stored, empty, failed and not tried; they add up to `planned`."""
+    """Count the units by outcome; see `WindowCounts`."""
     counts = joined_windows(())
     counts["planned"] = counts["already_stored"] = already_stored
     for window in windows:
@@ -80,12 +80,18 @@ def window_counts(windows: Iterable[WindowOutcome], already_stored: int) -> Wind
         elif outcome.error:
             counts["failed"] += window.units
         elif outcome.upload_status == "success":
-            counts["stored"] += window.units
+            counts["stored"] += window.units - outcome.units_without_rows
+            counts["without_rows"] += outcome.units_without_rows
+            counts["dates_without_rows"] += [_dates(*each) for each in outcome.without_rows]
         else:
             counts["empty"] += window.units
         if outcome.error:
             _add_failure(counts["failures"], window.stamp, outcome.error)
     return counts
+
+
+def _dates(first: str, last: str) -> str:
+    return first if first == last else f"{first}{_RANGE_SEPARATOR}{last}"
 
 
 def _add_failure(failures: list[WindowFailure], stamp: str, error: str) -> None:

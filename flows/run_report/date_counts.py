@@ -18,23 +18,40 @@ class WindowFailure(TypedDict):
 
 
 class WindowCounts(TypedDict):
-    """Number of requested units by outcome; the others add up to `planned`."""
+    """Number of requested units by outcome; the others add up to `planned`.
+
+    `without_rows` are units of stored windows of several units that have no row, and will be asked for again;
+    `dates_without_rows` names them as `WindowFailure.dates` does.
+    """
 
     planned: int
     already_stored: int
     stored: int
     empty: int
+    without_rows: int
     failed: int
     not_tried: int
+    dates_without_rows: list[str]
     failures: list[WindowFailure]
 
 
 def joined_windows(several: Iterable[WindowCounts]) -> WindowCounts:
     """Add up the counts of several APIs and concatenate their failures."""
-    joined = WindowCounts(planned=0, already_stored=0, stored=0, empty=0, failed=0, not_tried=0, failures=[])
+    joined = WindowCounts(
+        planned=0,
+        already_stored=0,
+        stored=0,
+        empty=0,
+        without_rows=0,
+        failed=0,
+        not_tried=0,
+        dates_without_rows=[],
+        failures=[],
+    )
     for windows in several:
-        for name in ("planned", "already_stored", "stored", "empty", "failed", "not_tried"):
+        for name in ("planned", "already_stored", "stored", "empty", "without_rows", "failed", "not_tried"):
             joined[name] += windows[name]
+        joined["dates_without_rows"] += windows["dates_without_rows"]
         joined["failures"] += windows["failures"]
     return joined
 
@@ -45,6 +62,7 @@ def windows_text(windows: WindowCounts) -> str:
         "stored": windows["stored"],
         "already stored": windows["already_stored"],
         "empty": windows["empty"],
+        "without rows": windows["without_rows"],
         "failed": windows["failed"],
         "not tried": windows["not_tried"],
     }

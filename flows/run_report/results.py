@@ -36,6 +36,8 @@ class ApiOutcome:
         findings: Findings about the data.
         other_s3_keys: Keys of its further objects, if it has several `outputs` or windows.
         windows: Counts of the requested units, for past dates only.
+        without_rows: The first and the last stamp of each range of units without a row, of a longer window.
+        units_without_rows: Their number.
     """
 
     api_name: str
@@ -54,6 +56,8 @@ class ApiOutcome:
     findings: tuple[str, ...] = ()
     other_s3_keys: tuple[str, ...] = ()
     windows: WindowCounts | None = None
+    without_rows: tuple[tuple[str, str], ...] = ()
+    units_without_rows: int = 0
 
     @property
     def is_end_to_end(self) -> bool:

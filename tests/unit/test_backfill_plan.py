@@ -179,7 +179,7 @@ windows = st.builds(
 @given(st.lists(windows, max_size=20), st.integers(0, 50))
 def test_any_outcomes_of_windows_add_up(made: list[WindowOutcome], already_stored: int) -> None:
     counts = window_counts(made, already_stored)
-    parts = ("already_stored", "stored", "empty", "failed", "not_tried")
+    parts = ("already_stored", "stored", "empty", "without_rows", "failed", "not_tried")
     assert sum(counts[part] for part in parts) == counts["planned"]  # type: ignore[literal-required]
     assert counts["planned"] == already_stored + sum(window.units for window in made)
     outcome = api_outcome(api(), made, already_stored, 1.0)

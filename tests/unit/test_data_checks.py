@@ -139,6 +139,102 @@ def test_an_hour_of_five_minute_data_is_missing_when_none_of_it_is_there() -> No
     assert found == "missing_hours: 1 hours have no row in t: 2024-01-02T03:00+00:00"
 
 
+def times_of(day: datetime, minutes: int, zone: ZoneInfo = NEW_YORK) -> list[datetime]:
+    """The starts of the intervals of a day."""
+    count = ((day + timedelta(days=1)).astimezone(UTC) - day.astimezone(UTC)) // timedelta(minutes=minutes)
+    return [
+        (day.astimezone(UTC) + timedelta(minutes=minutes * each)).astimezone(zone) for each in range(count)
+    ]
+
+
+@pytest.mark.parametrize("day", [SPRING, AUTUMN, ORDINARY])
+@pytest.mark.parametrize("minutes", [5, 15, 30, 60])
+@pytest.mark.parametrize("is_end", [False, True])
+def test_a_series_of_any_step_has_all_its_times_or_the_missing_ones_are_counted(
+    day: datetime, minutes: int, is_end: bool
+) -> None:
+    step = timedelta(minutes=minutes)
+    times = times_of(day, minutes)
+    shift = step if is_end else timedelta(0)
+    window = (day, (day + timedelta(days=1)))
+    options = {"key_columns": ["BeginDate"], "zone": NEW_YORK, "expected_hours": window}
+
+    def found(kept: list[datetime]) -> list[str]:
+        return messages(
+            prices([(time.astimezone(UTC) + shift).astimezone(NEW_YORK) for time in kept]), **options
+        )
+
+    assert found(times) == []
+    assert found([*times, times[-1] + step]) == [] or is_end
+    (told,) = found(times[:5] + times[6:])
+    missing = (times[5].astimezone(UTC) + shift).astimezone(NEW_YORK).isoformat(timespec="minutes")
+    count = "1 hours have" if minutes == 60 else f"1 of {len(times)} intervals of {minutes} minutes have"
+    assert told == f"missing_hours: {count} no row in BeginDate: {missing}"
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(5, 288 * 31), (60, 24 * 31)])
+def test_most_of_a_window_that_is_missing_is_counted(minutes: int, count: int) -> None:
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    last_days = [
+        each for day in range(24, 32) for each in times_of(start.replace(day=day), minutes, ZoneInfo("UTC"))
+    ]
+    window = (start, start + timedelta(days=31))
+    (told,) = messages(
+        prices(last_days), key_columns=["BeginDate"], zone=ZoneInfo("UTC"), expected_hours=window
+    )
+    gone = count - len(last_days)
+    # whole hours are missing, whatever the step
+    assert told.startswith(
+        f"missing_hours: {gone * minutes // 60} hours have no row in BeginDate: 2024-01-01T00:00"
+    )
+
+
+def test_a_single_row_is_measured_by_the_step_of_the_last_object() -> None:
+    hours = hours_of(ORDINARY)
+    one, window = prices(hours[3:4]), (hours[0], hours[-1] + timedelta(hours=1))
+    options = {"key_columns": ["BeginDate", "Location"], "zone": NEW_YORK, "expected_hours": window}
+    assert messages(one, **options) == []
+    last = csv_shape(csv_bytes(prices(hours)), 24, ["BeginDate"], NEW_YORK)
+    assert last is not None
+    assert last.step == timedelta(hours=1)
+    told = messages(one, shape=shape_of(one), last=last, **options)
+    assert told[0].startswith("missing_hours: 23 hours have no row in BeginDate: 2024-01-02T00:00-05:00")
+
+
+def test_days_and_months_of_a_longer_window_are_no_series_of_hours() -> None:
+    window = (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
+    days = [window[0] + timedelta(days=day) for day in range(0, 31, 2)]
+    six_hours = [window[0] + timedelta(hours=hour) for hour in range(0, 31 * 24, 6)]
+    for times in (days, six_hours):
+        assert messages(prices(times), key_columns=["BeginDate"], zone=NEW_YORK, expected_hours=window) == []
+    dates = pl.DataFrame({"t": ["2024-01-02", "2024-01-03", "2024-01-04"]})
+    assert messages(dates, key_columns=["t"], zone=NEW_YORK, expected_hours=window) == []
+
+
+def test_a_place_that_lacks_hours_which_the_others_have_is_named() -> None:
+    hours = hours_of(ORDINARY)
+    frame = pl.concat(
+        prices(hours[:12] if place == "B" else hours).with_columns(Location=pl.lit(place)) for place in "ABC"
+    )
+    options = {"key_columns": ["BeginDate", "Location"], "zone": NEW_YORK}
+    window = (hours[0], hours[-1] + timedelta(hours=1))
+    assert messages(frame, expected_hours=window, **options) == [
+        "missing_hours: some have no row at times that the others have: Location B (12 of 24)"
+    ]
+    # fuels that are idle at times are no gaps
+    idle = frame.filter((pl.col("Location") == "A") | (pl.int_range(pl.len()) % 3 == 0))
+    assert messages(idle, expected_hours=window, **options) == []
+
+
+def test_the_rows_of_windows_of_unlike_lengths_are_not_compared() -> None:
+    day, week = timedelta(days=1), timedelta(days=7)
+    frame = pl.DataFrame({"a": [1] * 24})
+    shape = StoredShape({"a": "numbers"}, 24, length=day)
+    for length, told in ((week, 0), (day, 1), (day + timedelta(hours=1), 1), (None, 1)):
+        last = StoredShape({"a": "numbers"}, 168, length=length)
+        assert len(messages(frame, shape=shape, last=last)) == told
+
+
 def test_rows_that_repeat_a_key_are_counted() -> None:
     frame = pl.DataFrame({"hour": [1, 1, 1, 2], "at": ["a", "a", "a", "a"], "v": [1, 2, 3, 4]})
     assert messages(frame, key_columns=["hour", "at", "v"]) == []
@@ -204,6 +300,7 @@ def test_severities_are_set_for_all_or_for_each() -> None:
 
     assert set(checks("fail").values()) == {"fail"}
     assert checks({"types": "off"}) == {**checks("warn"), "types": "off"}
+    assert checks({"window": "fail"}) == {**checks("warn"), "window": "fail"}
     for wrong in ("loud", {"types": "loud"}, {"hours": "warn"}, 1):
         with pytest.raises(ValidationError):
             checks(wrong)

@@ -22,6 +22,7 @@ from flows.sandbox.loopback_server import LoopbackServer
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+PREFIX = "lmp/lmp_"
 NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
 STORED = "2026-11-20T12:00:00.000Z"
 HANDFUL = 5
@@ -139,3 +140,22 @@ def test_a_month_out_of_many_years_takes_a_handful_of_pages() -> None:
         assert pages() <= HANDFUL
         none = dated_objects(client, "b", "lmp/lmp_", ("19500101", "19501231"), ["csv"])
         assert (none, pages() <= HANDFUL) == ({}, True)
+
+
+def test_the_newest_object_of_runs_and_of_windows_are_told_apart() -> None:
+    runs = [
+        "20261119_101500.csv",
+        "20261119_101500_2.csv",
+        "20261120_101500.parquet",
+        "20261120_101500.raw.csv",
+    ]
+    windows = ["20261118.csv", "2026111923.csv", "2026111923.parquet", "202611.csv"]
+    with bucket_of([PREFIX + name for name in (*runs, *windows)]) as (client, _):
+        newest = newest_object(client, "b", PREFIX, NOW, "runs")
+        assert newest is not None
+        assert newest.key in {PREFIX + name for name in runs[:2]}
+        newest = newest_object(client, "b", PREFIX, NOW, "windows")
+        assert newest is not None
+        assert newest.key == PREFIX + windows[1]
+    with bucket_of([PREFIX + windows[0]]) as (client, _):
+        assert newest_object(client, "b", PREFIX, NOW, "runs") is None

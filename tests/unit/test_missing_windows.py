@@ -48,6 +48,25 @@ def stored_spans(draw: st.DrawFn) -> list[StoredSpan]:
     return spans
 
 
+def test_days_without_a_row_are_collected_again_beside_the_object_that_spans_them() -> None:
+    api = daily(7)
+    units = units_asked_for(api, FIRST_DAY, FIRST_DAY + timedelta(days=20), NOW)
+    gap = ("20240104", "20240105")
+    month = StoredSpan(day(1), day(12), NOW, (gap, ("20240110", "20240110")))
+    windows, already_stored = missing_windows(api, units, [month], (day(0), day(12)))
+    assert [days_of(window) for window in windows] == [range(1), range(3, 5), range(9, 10)]
+    assert already_stored == 8
+    # what came of the gap is an object of its own
+    filled = StoredSpan(day(3), day(5), NOW)
+    windows, already_stored = missing_windows(api, units, [month, filled], (day(0), day(12)))
+    assert [days_of(window) for window in windows] == [range(1), range(9, 10)]
+    assert already_stored == 10
+    # and stays where the object around it is collected again
+    unsettled = StoredSpan(day(1), day(12), day(7), month.without_rows)
+    windows, _ = missing_windows(api, units, [unsettled, filled], (day(0), day(12)))
+    assert [days_of(window) for window in windows] == [range(1), range(1, 3), range(5, 12)]
+
+
 @given(
     spans=stored_spans(),
     first=st.integers(0, 30),

@@ -10,8 +10,10 @@ from prefect_aws import AwsCredentials, S3Bucket
 from pydantic import SecretStr
 
 from flows.api_config import ApiConfig
+from flows.collection.api_objects import storable_objects
 from flows.collection.api_table import CollectedTable
 from flows.collection.last_object_checks import TableChecks
+from flows.collection.window_comparison import compare_with_window
 from flows.data_checks import csv_shape
 from flows.documents import Document
 from flows.http_collector import Response
@@ -57,15 +59,16 @@ def findings_of(checks: TableChecks, cell: str, day: int, severity: str = "warn"
             "csv_prefix": "p",
             "dates": {"unit": "day", "timezone": "UTC"},
             "outputs": ["parquet"],
-            "checks": {"types": severity},
+            "checks": {"types": severity, "window": "off"},
         }
     )
     start, end = datetime(2024, 1, day, tzinfo=UTC), datetime(2024, 1, day + 1, tzinfo=UTC)
     body = f'[{{"t": "a", "mw": {cell}}}]'.encode()
     responses = (Response(Document(body), "https://example.com/", NOW),)
-    collected = CollectedTable(responses, tabulate([Part(body)], Layout()))
     collection = plan_window(api, Window(start=start, end=end, last=start), NOW, "series")
-    return checks.check(collection, collected, ()).findings
+    table = tabulate([Part(body)], Layout())
+    collected = CollectedTable(responses, table, compare_with_window(collection, table.frame))
+    return checks.check(collection, collected, storable_objects(collection, collected, "run")).findings
 
 
 def test_a_parquet_type_that_changes_between_windows_is_a_finding(checks: TableChecks) -> None:

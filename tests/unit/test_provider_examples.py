@@ -68,6 +68,8 @@ def collect(api: ApiConfig, now: datetime = DAY, environment: dict[str, str] = E
     with HttpCollector([api], secrets, lambda _: None) as collector:
         collected = collect_table(collection, collector)
     frame = collected.table.frame
+    in_window = collected.in_window
+    assert (in_window.refusal, in_window.outside, in_window.unchecked) == (None, None, None)
     if api.key_columns and frame.height:
         assert frame.select(pl.struct(api.key_columns).n_unique()).item() == frame.height
     return collected

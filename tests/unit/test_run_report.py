@@ -15,7 +15,8 @@ from rich.console import Console
 from flows.command_line.results_output import print_results
 from flows.orchestration.artifacts import final_state, report_markdown, statistics_table
 from flows.run_report import ApiOutcome, RunResults, run_results, summary_text, verdict
-from flows.run_report.date_counts import joined_windows
+from flows.run_report.backfill_results import WindowOutcome, window_counts
+from flows.run_report.date_counts import joined_windows, windows_text
 
 collected = st.builds(
     ApiOutcome,
@@ -166,6 +167,23 @@ def test_the_terminal_prints_names_and_errors_unchanged(name: str, error: str) -
     assert f"{name}: {error}" in lines
     assert f"{name}: s3://bucket/f/p_[1].csv" in lines
     assert "completed: 1 of 2 APIs stored or empty in 1.5 s; collected 50%, uploaded 100%" in lines
+
+
+def test_dates_without_rows_are_counted_beside_the_stored_ones() -> None:
+    partly = ApiOutcome(
+        "a",
+        "f",
+        "success",
+        "success",
+        without_rows=(("20240101", "20240123"), ("20240130",) * 2),
+        units_without_rows=24,
+    )
+    counts = window_counts([WindowOutcome("20240101", 31, partly)], 2)
+    assert (counts["planned"], counts["stored"], counts["without_rows"]) == (33, 7, 24)
+    assert counts["dates_without_rows"] == ["20240101..20240123", "20240130"]
+    assert windows_text(joined_windows([counts, counts])) == (
+        "14 of 66 stored, 4 of 66 already stored, 48 of 66 without rows"
+    )
 
 
 def test_the_summary_adds_up_the_dates_of_all_apis() -> None:
