@@ -133,7 +133,7 @@ def _repeats_the_end(page: Page, earlier: tuple[Page | None, ...], paging: Pagin
         return True
     raise CollectionError(
         f"{shown_url}: page {page.number} repeats page {repeated.number}; "
-        "check the names of the parameters under pagination"
+        "check the names of the parameters under pagination, or leave it out if there is only one page"
     )
 
 
