@@ -5,6 +5,7 @@ A `Document` holds a body and what it decodes to; `decode_json`, `decode_xml`, `
 """
 
 from flows.documents.archive import Member, archive_members
+from flows.documents.compression import TooLargeError
 from flows.documents.csv_document import CsvRows, read_csv_rows
 from flows.documents.document import Document, DocumentFormat
 from flows.documents.errors import DocumentError, shortened, show_path
@@ -32,6 +33,7 @@ __all__ = [
     "JsonValue",
     "Member",
     "NumberText",
+    "TooLargeError",
     "archive_members",
     "compact_json",
     "decode_json",
