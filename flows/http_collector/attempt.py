@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx
@@ -22,6 +22,7 @@ from flows.http_collector.errors import (
     unusable_status,
 )
 from flows.http_collector.redirects import is_redirect_inward
+from flows.http_collector.response import Response
 from flows.http_collector.response_bodies import (
     UnsupportedCodingError,
     decoded_chunks,
@@ -42,33 +43,6 @@ _PUBLIC_HEADERS = frozenset({"accept", "accept-language", "user-agent"})
 def full_url(request: CollectionRequest) -> httpx.URL:
     """The URL of a request with all its parameters, without credentials."""
     return httpx.URL(request.url).copy_merge_params(request.params)
-
-
-@dataclass(frozen=True)
-class Response:
-    """A usable response.
-
-    Attributes:
-        document: The decompressed body, decoded when its value is first asked for; empty where the API
-            says that it has no data.
-        source_url: The URL asked, with its parameters and without secrets.
-        collected_at: When the response was complete (UTC).
-        next_url: The URL of the next page, from the HTTP Link header.
-        is_unpublished: The response was a 404 for dates whose data may not be published yet.
-        is_end_known: Whether a body that was cut off would have been noticed; false without a length.
-    """
-
-    document: Document = field(repr=False)
-    source_url: str
-    collected_at: datetime
-    next_url: str | None = None
-    is_unpublished: bool = False
-    is_end_known: bool = True
-
-    @property
-    def body(self) -> bytes:
-        """The decompressed bytes."""
-        return self.document.body
 
 
 @dataclass(frozen=True)
@@ -120,7 +94,12 @@ class Attempt:
             try:
                 found = self._exchange(url, deadline, may_renew=may_renew)
             except httpx.HTTPError as error:
-                raise failed_exchange(error, self.shown_url, self.seconds) from None
+                asked = self.shown_url
+                if isinstance(error, httpx.ConnectError) and self.client.has_proxy_for(url):
+                    asked += " through the proxy that the environment names"
+                raise failed_exchange(error, asked, self.seconds) from None
+            except UnsupportedCodingError as error:
+                raise self._failure(str(error)) from None
             except httpx.InvalidURL:
                 raise self._failure("redirects to something that is not a URL") from None
             if isinstance(found, Response):
@@ -156,7 +135,7 @@ class Attempt:
                 if may_renew:
                     raise _TokenRefusedError
             if not response.is_success:
-                return self._error_response(response, deadline)
+                return self._error_response(response)
             return self._successful_response(response, deadline, url)
 
     def _successful_response(self, response: httpx.Response, deadline: float, url: httpx.URL) -> Response:
@@ -171,8 +150,8 @@ class Attempt:
         message = provider_message(self.tokens.redact(classification.message))
         raise self._failure(": ".join(filter(None, ("returned an error", message))))
 
-    def _error_response(self, response: httpx.Response, deadline: float) -> Response:
-        start = error_body_start(response, self._max_bytes, deadline)
+    def _error_response(self, response: httpx.Response) -> Response:
+        start = error_body_start(response, self._max_bytes)
         document = self._document(start, response)
         classification = classify_response(self.request.api, response.status_code, document)
         is_unpublished = (
@@ -207,8 +186,6 @@ class Attempt:
         except TooLargeError:
             limit = f"max_response_mb ({self.request.api.max_response_mb:g} MB)"
             raise self._failure(f"returned more than {limit}") from None
-        except UnsupportedCodingError as error:
-            raise self._failure(str(error)) from None
         return b"".join(chunks)
 
     @property

@@ -11,9 +11,9 @@ from http.cookiejar import CookieJar
 import httpx
 
 from flows.api_config import ApiConfig
+from flows.api_config.network_environment import usable_environment
 from flows.http_collector.deadlines import BoundedClient
 from flows.http_collector.host_limits import host_of
-from flows.http_collector.network_environment import usable_environment
 from flows.http_collector.response_bodies import ACCEPT_ENCODING
 
 # some systems allow a process 256 open files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -58,23 +57,23 @@ def decoded_chunks(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
         raise httpx.DecodingError(str(error), request=response.request) from None
 
 
-def error_body_start(response: httpx.Response, max_bytes: int, deadline: float) -> bytes:
+def error_body_start(response: httpx.Response, max_bytes: int) -> bytes:
     """The first 64 KiB of the body of an error response, as far as it can be decoded.
 
     Args:
         response: The response, whose body has not been read.
         max_bytes: The most that a part of it may have decoded.
-        deadline: When to stop reading (`time.monotonic()`).
 
     Raises:
         httpx.HTTPError: The connection broke.
+        UnsupportedCodingError: It cannot be decoded.
     """
     start = b""
     # the status says that the response is an error, whatever its body is
-    with suppress(httpx.DecodingError, TooLargeError, UnsupportedCodingError):
+    with suppress(httpx.DecodingError, TooLargeError):
         for chunk in decoded_chunks(response, max_bytes):
             start += chunk
-            if len(start) >= _ERROR_BODY_BYTES or time.monotonic() > deadline:
+            if len(start) >= _ERROR_BODY_BYTES:
                 break
     return start[:_ERROR_BODY_BYTES]
 

@@ -86,11 +86,13 @@ class TokenStore:
                 timeout=timeout,
             ) as response:
                 if not response.is_success:
-                    start = error_body_start(response, _MAX_RESPONSE_BYTES, time.monotonic() + timeout)
+                    start = error_body_start(response, _MAX_RESPONSE_BYTES)
                     raise failed_status(response, shown, start, self.redact, advice=_ADVICE)
                 document = _decoded(_read(response, shown), shown)
         except httpx.HTTPError as error:
             raise failed_exchange(error, shown, timeout) from None
+        except UnsupportedCodingError as error:
+            raise AttemptFailedError(f"{shown} {error}", retryable=False) from None
         token = document.get(auth.token_field)
         if not isinstance(token, str) or not token.strip() or not token.isascii() or not token.isprintable():
             fields = ", ".join(sorted(document)) or "none"
@@ -128,8 +130,6 @@ def _read(response: httpx.Response, shown: str) -> bytes:
     except TooLargeError:
         cause = f"{shown}: the response is too large for a token"
         raise AttemptFailedError(cause, retryable=False) from None
-    except UnsupportedCodingError as error:
-        raise AttemptFailedError(f"{shown}: the response {error}", retryable=False) from None
 
 
 def _decoded(body: bytes, shown: str) -> Mapping[str, Any]:

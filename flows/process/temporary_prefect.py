@@ -41,7 +41,7 @@ def reaching_prefect() -> Iterator[None]:
     from httpx import TransportError
 
     from flows.api_config import ConfigError, Problem
-    from flows.http_collector import check_environment, usable_environment
+    from flows.api_config.network_environment import check_environment, usable_environment
 
     check_environment()
     try:

@@ -13,7 +13,7 @@ from urllib.request import getproxies_environment
 
 import httpx
 
-from flows.api_config import ConfigError, Problem
+from flows.api_config.problems import ConfigError, Problem
 
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 _CERTIFICATES = "SSL_CERT_FILE"
