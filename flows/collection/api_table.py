@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flows.api_config import ApiConfig
+from flows.collection.response_checks import check_responses
 from flows.collection.window_comparison import WindowComparison, compare_with_window
 from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector, Response
@@ -51,7 +52,8 @@ def collect_table(
         tabulating: Entered while the responses are tabulated, to bound how many are at once.
 
     Raises:
-        CollectionError: Where a request got no usable response, or only part of the data is published.
+        CollectionError: Where a request got no usable response, or only part of the data is published or
+            has arrived.
         DocumentError: Where the responses cannot be tabulated.
     """
     try:
@@ -63,9 +65,11 @@ def collect_table(
     _refuse_partly_published(collected)
     try:
         with tabulating or nullcontext():
+            findings = check_responses(collection, responses)
             parts = [Part(each.document, labels) for each, labels in collected]
             table = tabulate(parts, layout_of(collection.api))
             in_window = compare_with_window(collection, table.frame)
+            table = replace(table, findings=(*findings, *table.findings))
     except DocumentError as error:
         others = f" and {len(responses) - 1} other responses" if responses[1:] else ""
         source = f"{responses[0].source_url}{others}"

@@ -63,7 +63,7 @@ def run(
         results = results_of_no_run(problems)
     else:
         try:
-            with serving_prefect(show_activity) as wait_for_server, reaching_prefect():
+            with reaching_prefect(), serving_prefect(show_activity) as wait_for_server:
                 with show_activity("loading Prefect"), loading_modules():
                     import flows.energy_pipeline  # noqa: F401 - takes over a second
                 wait_for_server()

@@ -1,13 +1,14 @@
 """READ: decodes the body of a response, once, into plain Python values.
 
 A `Document` holds a body and what it decodes to; `decode_json`, `decode_xml`, `read_csv_rows` and
-`archive_members` are the formats, `find_records` and `values_at` look into a decoded document.
+`read_archive` are the formats, `find_records` and `values_at` look into a decoded document.
 """
 
-from flows.documents.archive import Member, archive_members
+from flows.documents.body_format import DocumentFormat
+from flows.documents.compression import TooLargeError
 from flows.documents.csv_document import CsvRows, read_csv_rows
-from flows.documents.document import Document, DocumentFormat
-from flows.documents.errors import DocumentError, shortened, show_path
+from flows.documents.document import Document
+from flows.documents.errors import DocumentError, shortened, show_name, show_path
 from flows.documents.json_document import (
     DecimalText,
     IntegerText,
@@ -30,15 +31,15 @@ __all__ = [
     "IntegerText",
     "JsonScalar",
     "JsonValue",
-    "Member",
     "NumberText",
-    "archive_members",
+    "TooLargeError",
     "compact_json",
     "decode_json",
     "decode_xml",
     "find_records",
     "read_csv_rows",
     "shortened",
+    "show_name",
     "show_path",
     "source_text",
     "values_at",

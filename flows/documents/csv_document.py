@@ -72,7 +72,8 @@ def other_delimiter(header: list[str]) -> str:
     name, count = max(
         ((name, text.count(each)) for each, name in _DELIMITERS.items()), key=lambda seen: seen[1]
     )
-    if count < len(header):
+    # a table without rows has no columns
+    if not header or count < len(header):
         return ""
     return f": the header holds {name}, which may be the delimiter; only commas are read as delimiters"
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _MAX_HEAD_LENGTH = 2_000
 _MAX_REASON = 300
 _MAX_KEY = 100
+_MAX_NAME = 200
 TOP_OF_DOCUMENT = "top of the document"
 
 
@@ -47,8 +48,14 @@ def show_path(path: Sequence[str | int]) -> str:
     return " > ".join(f"[{step}]" if isinstance(step, int) else _shown_key(step) for step in path)
 
 
-def _shown_key(key: str) -> str:
+def show_name(name: str) -> str:
+    """Format the name of an archive's member for messages, on one printable line."""
     # not cut, since half a secret would not be redacted
+    return _printable(name) if len(name) <= _MAX_NAME else f"(a name of {len(name):,} characters)"
+
+
+def _shown_key(key: str) -> str:
+    # not cut, for the same reason
     return key if len(key) <= _MAX_KEY else f"(a key of {len(key):,} characters)"
 
 
@@ -56,8 +63,11 @@ def show_head(body: bytes | str) -> str:
     """Fold the beginning of a body to one printable line, for the end of an error's reason."""
     start = body[:_MAX_HEAD_LENGTH]
     text = start.decode("utf-8", "replace") if isinstance(start, bytes) else start
-    folded = " ".join(text.split())
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in folded)
+    return _printable(" ".join(text.split()))
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def is_html(start: str) -> bool:

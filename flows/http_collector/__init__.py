@@ -3,9 +3,14 @@
 Retries, deadlines, host limits, redirects, credentials and tokens are handled here.
 """
 
-from flows.http_collector.attempt import Response
 from flows.http_collector.collector import HttpCollector
 from flows.http_collector.errors import CollectionError
 from flows.http_collector.host_limits import host_of
+from flows.http_collector.response import Response
 
-__all__ = ["CollectionError", "HttpCollector", "Response", "host_of"]
+__all__ = [
+    "CollectionError",
+    "HttpCollector",
+    "Response",
+    "host_of",
+]

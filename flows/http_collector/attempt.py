@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx
 
 from flows.api_config import ResolvedSecrets, TokenAuth, is_loopback
-from flows.documents import Document
+from flows.documents import Document, TooLargeError
 from flows.http_collector.authentication import authenticated, same_origin
 from flows.http_collector.deadlines import BoundedClient
 from flows.http_collector.errors import (
+    UNUSABLE_STATUSES,
     AttemptFailedError,
     failed_exchange,
     failed_status,
     provider_message,
     timed_out,
+    unusable_status,
 )
 from flows.http_collector.redirects import is_redirect_inward
+from flows.http_collector.response import Response
+from flows.http_collector.response_bodies import (
+    UnsupportedCodingError,
+    decoded_chunks,
+    error_body_start,
+    is_end_known,
+)
 from flows.http_collector.response_classification import classify_response
 from flows.http_collector.tokens import TokenStore
 from flows.request_plan import CollectionRequest
@@ -29,9 +38,6 @@ MAX_REDIRECTS = 5
 CONNECT_SECONDS = 8.0
 # the headers that are sent to other origins too
 _PUBLIC_HEADERS = frozenset({"accept", "accept-language", "user-agent"})
-_KNOWN_CODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate"})
-# read of an error response, for the provider's message
-_ERROR_BODY_BYTES = 65_536
 
 
 def full_url(request: CollectionRequest) -> httpx.URL:
@@ -39,31 +45,6 @@ def full_url(request: CollectionRequest) -> httpx.URL:
     url = httpx.URL(request.url)
     # merging encodes the whole query anew, and a next link must be sent as it came
     return url.copy_merge_params(request.params) if request.params else url
-
-
-@dataclass(frozen=True)
-class Response:
-    """A usable response.
-
-    Attributes:
-        document: The decompressed body, decoded when its value is first asked for; empty where the API
-            says that it has no data.
-        source_url: The URL asked, with its parameters and without secrets.
-        collected_at: When the response was complete (UTC).
-        next_url: The URL of the next page, from the HTTP Link header.
-        is_unpublished: The response was a 404 for dates whose data may not be published yet.
-    """
-
-    document: Document = field(repr=False)
-    source_url: str
-    collected_at: datetime
-    next_url: str | None = None
-    is_unpublished: bool = False
-
-    @property
-    def body(self) -> bytes:
-        """The decompressed bytes."""
-        return self.document.body
 
 
 @dataclass(frozen=True)
@@ -115,7 +96,12 @@ class Attempt:
             try:
                 found = self._exchange(url, deadline, may_renew=may_renew)
             except httpx.HTTPError as error:
-                raise failed_exchange(error, self.shown_url, self.seconds) from None
+                asked = self.shown_url
+                if isinstance(error, httpx.ConnectError) and self.client.has_proxy_for(url):
+                    asked += " through the proxy that the environment names"
+                raise failed_exchange(error, asked, self.seconds) from None
+            except UnsupportedCodingError as error:
+                raise self._failure(str(error)) from None
             except httpx.InvalidURL:
                 raise self._failure("redirects to something that is not a URL") from None
             if isinstance(found, Response):
@@ -143,7 +129,6 @@ class Attempt:
         seconds_left = self._seconds_left(deadline)
         timeout = httpx.Timeout(seconds_left, connect=min(seconds_left, CONNECT_SECONDS))
         with self.client.stream("GET", asked_url, headers=headers, timeout=timeout) as response:
-            self._check_encoding(response)
             if response.has_redirect_location:
                 return _Redirect(url.join(response.headers["Location"]))
             if response.status_code == httpx.codes.UNAUTHORIZED and sent_tokens:
@@ -152,22 +137,23 @@ class Attempt:
                 if may_renew:
                     raise _TokenRefusedError
             if not response.is_success:
-                return self._error_response(response, deadline)
-            document = self._document(self._read(response, deadline), response)
-            classification = classify_response(api, response.status_code, document)
-            if classification is None:
-                return self._usable(document, _next_url(url, response))
-            if classification.is_empty:
-                return self._usable(self._document(b"", response))
-            message = provider_message(self.tokens.redact(classification.message))
-            raise self._failure(": ".join(filter(None, ("returned an error", message))))
+                return self._error_response(response)
+            return self._successful_response(response, deadline, url)
 
-    def _error_response(self, response: httpx.Response, deadline: float) -> Response:
-        start = b""
-        for chunk in response.iter_bytes(_ERROR_BODY_BYTES):
-            start += chunk
-            if len(start) >= _ERROR_BODY_BYTES or time.monotonic() > deadline:
-                break
+    def _successful_response(self, response: httpx.Response, deadline: float, url: httpx.URL) -> Response:
+        document = self._document(self._read(response, deadline), response)
+        classification = classify_response(self.request.api, response.status_code, document)
+        if classification is None:
+            if response.status_code in UNUSABLE_STATUSES:
+                raise unusable_status(response, self.shown_url)
+            return self._usable(document, _next_url(url, response), is_end_known=is_end_known(response))
+        if classification.is_empty:
+            return self._usable(self._document(b"", response))
+        message = provider_message(self.tokens.redact(classification.message))
+        raise self._failure(": ".join(filter(None, ("returned an error", message))))
+
+    def _error_response(self, response: httpx.Response) -> Response:
+        start = error_body_start(response, self._max_bytes)
         document = self._document(start, response)
         classification = classify_response(self.request.api, response.status_code, document)
         is_unpublished = (
@@ -182,10 +168,8 @@ class Attempt:
         start = document.readable_body(strict=False)
         raise failed_status(response, self.shown_url, start, self.tokens.redact, message=message)
 
-    def _usable(
-        self, document: Document, next_url: str | None = None, *, is_unpublished: bool = False
-    ) -> Response:
-        return Response(document, self.shown_url, datetime.now(UTC), next_url, is_unpublished)
+    def _usable(self, document: Document, next_url: str | None = None, **facts: bool) -> Response:
+        return Response(document, self.shown_url, datetime.now(UTC), next_url, **facts)
 
     def _document(self, body: bytes, response: httpx.Response) -> Document:
         api = self.request.api
@@ -195,16 +179,20 @@ class Attempt:
         return max(deadline - time.monotonic(), 0.001)
 
     def _read(self, response: httpx.Response, deadline: float) -> bytes:
-        api = self.request.api
-        chunks, size = [], 0
-        for chunk in response.iter_bytes():
-            size += len(chunk)
-            if time.monotonic() > deadline:
-                raise timed_out(self.shown_url, self.seconds)
-            if size > api.max_response_mb * 1e6:
-                raise self._failure(f"returned more than max_response_mb ({api.max_response_mb:g} MB)")
-            chunks.append(chunk)
+        chunks = []
+        try:
+            for chunk in decoded_chunks(response, self._max_bytes):
+                if time.monotonic() > deadline:
+                    raise timed_out(self.shown_url, self.seconds)
+                chunks.append(chunk)
+        except TooLargeError:
+            limit = f"max_response_mb ({self.request.api.max_response_mb:g} MB)"
+            raise self._failure(f"returned more than {limit}") from None
         return b"".join(chunks)
+
+    @property
+    def _max_bytes(self) -> int:
+        return int(self.request.api.max_response_mb * 1e6)
 
     def _check_target(self, from_url: httpx.URL, to_url: httpx.URL, leads: str) -> None:
         if to_url.scheme not in {"http", "https"} or not to_url.host:
@@ -217,12 +205,6 @@ class Attempt:
         is_downgrade = from_url.scheme == "https" and to_url.scheme == "http"
         if is_downgrade and not (self.request.api.allow_insecure or is_loopback(to_url.host)):
             raise self._failure(f"{leads} from https to plain http")
-
-    def _check_encoding(self, response: httpx.Response) -> None:
-        # nested compression expands a thousandfold twice before the size can be checked
-        codings = response.headers.get("Content-Encoding", "").lower().replace(",", " ").split()
-        if len(codings) > 1 or not _KNOWN_CODINGS.issuperset(codings):
-            raise self._failure(f"has an unsupported Content-Encoding ({' '.join(codings)})")
 
     def _failure(self, what: str, *, retryable: bool = False) -> AttemptFailedError:
         return AttemptFailedError(f"{self.shown_url} {what}", retryable=retryable)

@@ -14,11 +14,12 @@ import httpx
 import tenacity
 
 from flows.api_config import ApiConfig, ResolvedSecrets, libraries_log_warnings_only
-from flows.http_collector.attempt import Attempt, Response, full_url, run_stopped
+from flows.http_collector.attempt import Attempt, full_url, run_stopped
 from flows.http_collector.authentication import same_origin
 from flows.http_collector.connections import Connections
 from flows.http_collector.errors import AttemptFailedError, CollectionError
 from flows.http_collector.host_limits import DEFAULT_MAX_CONCURRENCY, HostLimit, host_limits, host_of
+from flows.http_collector.response import Response
 from flows.http_collector.tokens import TokenStore
 from flows.request_plan import CollectionRequest, PlannedCollection
 

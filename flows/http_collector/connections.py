@@ -11,8 +11,10 @@ from http.cookiejar import CookieJar
 import httpx
 
 from flows.api_config import ApiConfig
+from flows.api_config.network_environment import usable_environment
 from flows.http_collector.deadlines import BoundedClient
 from flows.http_collector.host_limits import host_of
+from flows.http_collector.response_bodies import ACCEPT_ENCODING
 
 # some systems allow a process 256 open files
 _MAX_IDLE = 32
@@ -70,9 +72,12 @@ class Connections:
         if verify_tls not in self._tls:
             # loads all certificate authorities, so once for all clients
             self._tls[verify_tls] = httpx.create_ssl_context(verify=verify_tls)
-        return BoundedClient(
-            self._stopping, verify=self._tls[verify_tls], headers={"User-Agent": "energy-pipeline"}
-        )
+        with usable_environment():
+            return BoundedClient(
+                self._stopping,
+                verify=self._tls[verify_tls],
+                headers={"User-Agent": "energy-pipeline", "Accept-Encoding": ACCEPT_ENCODING},
+            )
 
     def _keep(self, key: _Key, client: BoundedClient) -> None:
         surplus: BoundedClient | None = client

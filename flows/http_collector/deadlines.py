@@ -42,6 +42,10 @@ class BoundedClient(httpx.Client):
                 pool = transport._pool
                 pool._network_backend = _BoundedBackend(pool._network_backend, self._deadline)
 
+    def has_proxy_for(self, url: httpx.URL) -> bool:
+        """Whether requests to a URL are sent through a proxy that the environment names."""
+        return self._transport_for_url(url) is not self._transport
+
     def end_within(self, seconds: float) -> None:
         """Set the deadline of all reads to `seconds` from now."""
         self._deadline.at = time.monotonic() + seconds

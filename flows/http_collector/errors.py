@@ -22,6 +22,18 @@ _ADVICE = {
     403: "access is denied: check that this account may read this API",
     404: "there is nothing at this address: check the url",
 }
+_CERTIFICATE_ADVICE = (
+    "SSL_CERT_FILE names a file of certificate authorities to trust instead of the usual ones "
+    "(REQUESTS_CA_BUNDLE and AWS_CA_BUNDLE are not used for APIs)"
+)
+_NO_DATA = 'it has no data; where that is normal, set "empty_when": {"status": 204}'
+_WITHOUT_DATA = {202: "the data is not ready", 204: _NO_DATA}
+_REFUSED = {
+    203: "a proxy on the way has changed the response",
+    206: "it is only part of the response, although all of it was asked for",
+}
+UNUSABLE_STATUSES = frozenset({*_WITHOUT_DATA, *_REFUSED})
+"""Successful statuses whose body is not the data that was asked for: RFC 9110 15.3."""
 
 
 class CollectionError(Exception):
@@ -90,13 +102,9 @@ def failed_status(
         advice: What to do, by status.
     """
     status = response.status_code
-    try:
-        phrase = http.HTTPStatus(status).phrase
-    except ValueError:
-        phrase = response.reason_phrase
     said = provider_message(redact(message)) or excerpt(redact(body_start.decode("utf-8", "replace")))
     details = "; ".join(filter(None, (said, advice.get(status))))
-    reason = f"HTTP {status} {phrase} from {url}".replace("  ", " ")
+    reason = f"HTTP {_with_phrase(response)} from {url}"
     return AttemptFailedError(
         f"{reason}: {details}" if details else reason,
         retryable=status in _RETRYABLE_STATUSES or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -104,6 +112,22 @@ def failed_status(
         # not 403, which a file store may return for a day that it does not have
         is_unauthorized=status == http.HTTPStatus.UNAUTHORIZED,
         status=status,
+    )
+
+
+def unusable_status(response: httpx.Response, url: str) -> AttemptFailedError:
+    """The failure of an attempt whose response has one of `UNUSABLE_STATUSES`.
+
+    Args:
+        response: The response.
+        url: The address to show, without secrets.
+    """
+    status = response.status_code
+    what = _WITHOUT_DATA.get(status) or _REFUSED[status]
+    return AttemptFailedError(
+        f"HTTP {_with_phrase(response)} from {url}: {what}",
+        retryable=status in _WITHOUT_DATA,
+        retry_after=retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC)),
     )
 
 
@@ -117,7 +141,7 @@ def failed_exchange(error: Exception, url: str, timeout_seconds: float) -> Attem
         cause = f"the proxy for {url} failed: {error}"
         return AttemptFailedError(cause, retryable=True, got_no_response=True)
     if _is_untrusted_certificate(error):
-        cause = f"the certificate of {url} is not trusted: {error}"
+        cause = f"the certificate of {url} is not trusted: {error}; {_CERTIFICATE_ADVICE}"
         return AttemptFailedError(cause, retryable=False)
     if isinstance(error, httpx.ConnectError):
         cause = f"cannot connect to {url}: {error}"
@@ -164,6 +188,14 @@ def excerpt(text: str) -> str:
     """The start of an error body, already redacted, on one line; "" for HTML and binary data."""
     line = " ".join(text[: 4 * _EXCERPT_CHARACTERS].split())
     return "" if line.startswith("<") or not line.isprintable() else shortened(line, _EXCERPT_CHARACTERS)
+
+
+def _with_phrase(response: httpx.Response) -> str:
+    try:
+        phrase = http.HTTPStatus(response.status_code).phrase
+    except ValueError:
+        phrase = response.reason_phrase
+    return f"{response.status_code} {phrase}".strip()
 
 
 def _is_untrusted_certificate(error: BaseException) -> bool:

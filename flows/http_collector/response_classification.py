@@ -89,13 +89,11 @@ class _Response:
     def _readable(self) -> list[_Part]:
         """The documents to look into: that of the response, or the members of an archive."""
         if self._parts is None:
-            documents: tuple[Document, ...] = (self._document,)
-            if self._document.body.startswith(b"PK"):
-                try:
-                    documents = self._document.members(int(self._api.max_response_mb * 1e6))
-                except DocumentError:
-                    # tabulation reports a damaged archive
-                    documents = ()
+            try:
+                documents = self._document.members(int(self._api.max_response_mb * 1e6))
+            except DocumentError:
+                # tabulation reports a damaged archive; what is no archive may be an error page
+                documents = (self._document,)
             self._parts = [_Part(document) for document in documents]
         return self._parts
 

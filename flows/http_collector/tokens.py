@@ -12,14 +12,15 @@ import httpx
 import msgspec
 
 from flows.api_config import OAuth2PasswordAuth, ResolvedSecrets, TokenAuth
+from flows.documents import TooLargeError
 from flows.http_collector.errors import AttemptFailedError, failed_exchange, failed_status
+from flows.http_collector.response_bodies import UnsupportedCodingError, decoded_chunks, error_body_start
 
 # renewed this long before it expires, so that it does not expire in flight
 _LEEWAY_SECONDS = 30.0
 # where the response has no expires_in
 _DEFAULT_LIFETIME_SECONDS = 300.0
 _MAX_RESPONSE_BYTES = 1_000_000
-_ERROR_BODY_BYTES = 65_536
 
 
 @dataclass
@@ -85,11 +86,13 @@ class TokenStore:
                 timeout=timeout,
             ) as response:
                 if not response.is_success:
-                    start = next(response.iter_bytes(_ERROR_BODY_BYTES), b"")
+                    start = error_body_start(response, _MAX_RESPONSE_BYTES)
                     raise failed_status(response, shown, start, self.redact, advice=_ADVICE)
                 document = _decoded(_read(response, shown), shown)
         except httpx.HTTPError as error:
             raise failed_exchange(error, shown, timeout) from None
+        except UnsupportedCodingError as error:
+            raise AttemptFailedError(f"{shown} {error}", retryable=False) from None
         token = document.get(auth.token_field)
         if not isinstance(token, str) or not token.strip() or not token.isascii() or not token.isprintable():
             fields = ", ".join(sorted(document)) or "none"
@@ -122,12 +125,11 @@ _ADVICE = dict.fromkeys(
 
 
 def _read(response: httpx.Response, shown: str) -> bytes:
-    body = b""
-    for chunk in response.iter_bytes():
-        body += chunk
-        if len(body) > _MAX_RESPONSE_BYTES:
-            raise AttemptFailedError(f"{shown}: the response is too large for a token", retryable=False)
-    return body
+    try:
+        return b"".join(decoded_chunks(response, _MAX_RESPONSE_BYTES))
+    except TooLargeError:
+        cause = f"{shown}: the response is too large for a token"
+        raise AttemptFailedError(cause, retryable=False) from None
 
 
 def _decoded(body: bytes, shown: str) -> Mapping[str, Any]:

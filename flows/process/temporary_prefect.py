@@ -32,15 +32,21 @@ def send_what_is_pending() -> None:
 def reaching_prefect() -> Iterator[None]:
     """Turn the errors of an unreachable Prefect server into a configuration error.
 
+    Meanwhile the environment is one from which Prefect can create its HTTP clients.
+
     Raises:
-        ConfigError: The server at `PREFECT_API_URL` does not respond.
+        ConfigError: The server at `PREFECT_API_URL` does not respond, or the environment names a proxy or
+            certificates that cannot be used.
     """
     from httpx import TransportError
 
     from flows.api_config import ConfigError, Problem
+    from flows.api_config.network_environment import check_environment, usable_environment
 
+    check_environment()
     try:
-        yield
+        with usable_environment():
+            yield
     except (TransportError, RuntimeError) as error:
         # Prefect raises a plain RuntimeError when its API does not respond
         if not isinstance(error, TransportError) and not str(error).startswith("Failed to reach API"):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flows.documents import CsvRows, Document, DocumentError, show_path
+from flows.documents import CsvRows, Document, DocumentError, show_name, show_path
+from flows.documents.csv_checks import refuse_unlike_headers
 from flows.documents.csv_document import other_delimiter
 from flows.documents.record_search import absent_key
 from flows.tabulation.flat_columns import (
@@ -30,6 +31,7 @@ from flows.tabulation.typed_records import typed_records
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_MAX_NAMES = 10
 _Labels = tuple[tuple[str, str], ...]
 
 
@@ -71,7 +73,8 @@ def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
     path = layout.records or layout.rows_from or layout.columnar
     if table.frame.height or path is None or layout.format not in {"json", "xml"}:
         return table
-    absent = next(filter(None, (absent_key(document.value(), path) for document in documents)), None)
+    decoded = (document.value() for document in documents if document.form == layout.format)
+    absent = next(filter(None, (absent_key(value, path) for value in decoded)), None)
     if absent is None:
         return table
     return replace(table, findings=(*table.findings, Finding("warning", "path-not-found", absent)))
@@ -79,7 +82,7 @@ def tabulate(parts: Sequence[Part], layout: Layout) -> Table:
 
 def _tabulate(documents: Sequence[Document], labels: Sequence[_Labels], layout: Layout) -> Table:
     columns_from, rows_from, columnar = layout.columns_from, layout.rows_from, layout.columnar
-    if layout.format == "zip":
+    if any(document.form == "zip" or document.form != layout.format for document in documents):
         return _tabulate_archives(documents, labels, layout)
     if layout.format == "csv":
         rows = [_csv_rows(document) for document in documents]
@@ -114,24 +117,30 @@ def _tabulate_records(documents: Sequence[Document], layout: Layout) -> RecordsT
 
 
 def _tabulate_archives(documents: Sequence[Document], labels: Sequence[_Labels], layout: Layout) -> Table:
-    members: list[Document] = []
-    labels_of_members: list[_Labels] = []
+    """Tabulate the members of archives, and documents that are none where archives were expected."""
+    parts: list[Part] = []
+    left_out: list[str] = []
     bytes_left = layout.max_bytes
     for document, its_labels in zip(documents, labels, strict=True):
-        unpacked = document.members(bytes_left)
-        bytes_left -= sum(len(member.body) for member in unpacked)
-        members += unpacked
-        labels_of_members += [its_labels] * len(unpacked)
-        document.forget()
-    formats = {member.form for member in members}
+        members = document.members(bytes_left)
+        bytes_left -= sum(len(member.body) for member in members)
+        refuse_unlike_headers(members)
+        parts += [Part(member, its_labels) for member in members]
+        left_out += document.left_out
+        if document.form == "zip":
+            document.forget()
+    formats = {part.document(layout).form for part in parts}
     if len(formats) > 1:
         raise DocumentError(
             f"the ZIP archive holds documents of unlike formats: {', '.join(sorted(formats))}"
         )
     form = formats.pop() if formats else "csv"
-    inner = Layout(form, layout.records, layout.explode)
-    parts = [Part(member, labels) for member, labels in zip(members, labels_of_members, strict=True)]
-    return tabulate(parts, inner)
+    table = tabulate(parts, replace(layout, format=form))
+    if not left_out:
+        return table
+    shown = ", ".join(map(show_name, left_out[:_MAX_NAMES])) + (", …" if left_out[_MAX_NAMES:] else "")
+    message = f"{len(left_out)} files of the ZIP archive are not read: {shown}"
+    return replace(table, findings=(*table.findings, Finding("warning", "files-not-read", message)))
 
 
 def _csv_rows(document: Document) -> FlatRows:

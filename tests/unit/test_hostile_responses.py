@@ -156,7 +156,7 @@ def test_a_small_response_that_grows_beyond_the_bound_is_refused(isone: IsoneSan
     assert len(isone.faults.requests) == 1
 
 
-@pytest.mark.parametrize("coding", ["gzip, gzip", "gzip,gzip,gzip", "br", "zstd", "compress", "x"])
+@pytest.mark.parametrize("coding", ["gzip, gzip", "gzip,gzip,gzip", "br, gzip", "zstd,br", "compress", "x"])
 def test_compressions_whose_growth_is_not_bounded_are_refused(isone: IsoneSandbox, coding: str) -> None:
     body = gzip.compress(gzip.compress(b"{}"))
     for status in (200, 404):

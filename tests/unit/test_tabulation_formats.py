@@ -229,8 +229,8 @@ class TestXml:
 
 class TestArchives:
     def test_all_documents_become_one_table(self) -> None:
-        body = zipped(a__1_csv=b"t,v\n1,2\n", readme_txt=b"hello", a__2_CSV=b"t,w\n3,4\n")
-        assert columns_of(body, format="zip") == {"t": ["1", "3"], "v": ["2", None], "w": [None, "4"]}
+        body = zipped(a__1_csv=b"t,v\n1,2\n", readme_txt=b"hello", a__2_CSV=b"t,w,v\n3,4,5\n")
+        assert columns_of(body, format="zip") == {"t": ["1", "3"], "v": ["2", "5"], "w": [None, "4"]}
 
     def test_what_a_mac_packs_beside_the_files_is_left_out(self) -> None:
         body = zipped(a_csv=b"t\n1\n")
