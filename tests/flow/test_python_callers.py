@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import logging
 import os
 import pickle
@@ -12,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -40,6 +41,16 @@ from tests.conftest import REPOSITORY, IsoneSandbox, eventually
 PipelineOn = Callable[[Path], EnergyDataPipelineIntegration]
 WriteConfig = Callable[..., Path]
 NAMES = ("Fuel Mix", "Morning Report")
+
+# Prefect's client leaves connections to event loops that have ended
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def collected_connections() -> Iterator[None]:
+    """Frees such connections before the next test, which would fail for them."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
