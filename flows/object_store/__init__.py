@@ -7,13 +7,13 @@ from flows.object_store.buckets import open_bucket
 from flows.object_store.dated_objects import held_dates
 from flows.object_store.errors import StorageError
 from flows.object_store.listing import ListedObject
+from flows.object_store.metadata import object_metadata, values_not_requested
 from flows.object_store.objects import (
     CSV_CONTENT_TYPE,
     StorableObject,
     StoredObject,
     csv_bytes,
     object_key,
-    object_metadata,
     parquet_bytes,
     run_stamp,
 )
@@ -40,4 +40,5 @@ __all__ = [
     "open_bucket",
     "parquet_bytes",
     "run_stamp",
+    "values_not_requested",
 ]
