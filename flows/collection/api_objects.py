@@ -6,6 +6,7 @@ import functools
 import io
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, timedelta
 from importlib.metadata import version
 
 from flows.api_config import ApiConfig
@@ -42,6 +43,9 @@ def storable_objects(
         return ()
     api = collection.api
     newest = max(response.collected_at for response in collected.responses)
+    final_from = None
+    if collection.window and api.dates:
+        final_from = collection.window.end.astimezone(UTC) + timedelta(days=api.dates.settled_after_days)
     return tuple(
         StorableObject(
             object_key(api.output_folder, api.csv_prefix, collection.stamp, extension),
@@ -57,7 +61,9 @@ def storable_objects(
                 run_id=run_id,
                 pipeline_version=_version("energy-pipeline"),
                 window=(collection.window.start, collection.window.end) if collection.window else None,
+                values=api.values,
             ),
+            final_from,
         )
         for extension, content_type, body in _bodies(api, collected)
     )

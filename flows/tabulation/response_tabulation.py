@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -109,11 +110,13 @@ def _tabulate_records(documents: Sequence[Document], layout: Layout) -> RecordsT
 def _tabulate_archives(documents: Sequence[Document], labels: Sequence[_Labels], layout: Layout) -> Table:
     members: list[Document] = []
     labels_of_members: list[_Labels] = []
+    counts: list[int] = []
     bytes_left = layout.max_bytes
     for document, its_labels in zip(documents, labels, strict=True):
         unpacked = document.members(bytes_left)
         bytes_left -= sum(len(member.body) for member in unpacked)
         members += unpacked
+        counts.append(len(unpacked))
         labels_of_members += [its_labels] * len(unpacked)
         document.forget()
     formats = {member.form for member in members}
@@ -124,7 +127,9 @@ def _tabulate_archives(documents: Sequence[Document], labels: Sequence[_Labels],
     form = formats.pop() if formats else "csv"
     inner = Layout(form, layout.records, layout.explode)
     parts = [Part(member, labels) for member, labels in zip(members, labels_of_members, strict=True)]
-    return tabulate(parts, inner)
+    table = tabulate(parts, inner)
+    of_members = iter(table.rows_of_parts)
+    return replace(table, rows_of_parts=tuple(sum(islice(of_members, count)) for count in counts))
 
 
 def _csv_rows(document: Document) -> FlatRows:
@@ -145,7 +150,8 @@ def _taken(document: Document) -> Any:
 
 def _labelled(records: RecordsTable, labels: Sequence[_Labels]) -> Table:
     """Put the labels of the parts in front, as columns."""
-    table, heights = records.table, records.heights
+    heights = records.heights
+    table = replace(records.table, rows_of_parts=heights)
     taken = {name.casefold() for name in table.frame.columns}
     names = [name for name, _ in (labels[0] if labels else ()) if name.casefold() not in taken]
     if not names or not table.frame.height:
