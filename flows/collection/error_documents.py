@@ -49,6 +49,8 @@ def error_document(document: Document) -> ErrorDocument | None:
     or `detail`, in any case. An object that says it is a success, or that has an empty list, where records
     would be, is an error only where it names one.
     """
+    if len(document.body) > 2 * _MAX_BYTES:
+        return None
     body = document.body.strip(b"\xef\xbb\xbf \t\r\n")
     if not 0 < len(body) <= _MAX_BYTES or body[:1] not in {b"<", b"{", b"["}:
         return None
@@ -77,7 +79,8 @@ def _is_error(named: list[tuple[_Path, str]], *, has_empty_list: bool) -> bool:
     states = [text.casefold() for path, text in named if _normalized(path[-1]) in _STATES]
     if any(_FAILURE.fullmatch(state) for state in states):
         return True
-    return bool(named) and not has_empty_list and not any(state in _SUCCESS for state in states)
+    is_named = any(_normalized(path[-1]) in _WORDS and text for path, text in named)
+    return is_named and not has_empty_list and not any(state in _SUCCESS for state in states)
 
 
 def _values(value: JsonValue, path: _Path) -> Iterator[tuple[_Path, JsonScalar | list[JsonValue]]]:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
+from flows.api_config import ApiConfig
 from flows.collection.api_table import CollectedTable
 from flows.data_checks import HEAD_BYTES, StoredShape, csv_shape, data_findings
 from flows.object_store import CSV_CONTENT_TYPE, ObjectStore, StorableObject, StorageError, held_dates
 from flows.request_plan import PlannedCollection
 
+# as many as there are APIs at once
+_LOOKS_AT_ONCE = 16
+_SHOWN_COLUMNS = 5
 # a finding of tabulation on the layout of a table, which stays the same from run to run
 _REPORTED_WITH_NEW_COLUMNS = "nested-lists-kept"
 
@@ -23,10 +31,12 @@ class CheckedTable:
     Attributes:
         findings: What to show, a line each.
         failures: Those of them whose check is set to `fail`.
+        refusals: Those of them for which a window is not stored, whatever the severity of their check.
     """
 
     findings: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
 
 
 class TableChecks:
@@ -42,7 +52,29 @@ class TableChecks:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._last: dict[tuple[str, str], StoredShape | None] = {}
+        self._lookups: dict[tuple[str, str], Future[StoredShape | None]] = {}
+        self._threads = ThreadPoolExecutor(_LOOKS_AT_ONCE, "last-objects")
         self._lock = threading.Lock()
+
+    def prepare(self, collection: PlannedCollection) -> None:
+        """Start to look up the last object where `check` will need it, while the API is being requested."""
+        if not self._is_compared(collection):
+            return
+        with self._lock:
+            if collection.identity not in self._lookups and self._is_looked_up(collection):
+                self._lookups[collection.identity] = self._threads.submit(self._newest_shape, collection)
+
+    def close(self) -> None:
+        """Start no further look-up."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def earlier_columns(self, collection: PlannedCollection) -> Collection[str] | None:
+        """The columns of the last object, however old it is; None where none can be read."""
+        try:
+            last = self._last_shape(collection) or self._newest_shape(collection, any_kind=True)
+        except StorageError:
+            return None
+        return last.columns if last else None
 
     def check(
         self, collection: PlannedCollection, collected: CollectedTable, storables: tuple[StorableObject, ...]
@@ -53,14 +85,13 @@ class TableChecks:
         notes: list[str] = []
         csv = next((each for each in storables if each.content_type == CSV_CONTENT_TYPE), None)
         shape = last = None
-        if csv is not None and api.checks.compares:
-            shape = csv_shape(csv.body[:HEAD_BYTES], frame.height)
+        if csv is not None and self._is_compared(collection):
             try:
                 last = self._last_shape(collection)
             except StorageError as error:
                 notes.append(f"not compared with the last object: {error}")
-            with self._lock:
-                self._last[api.name, collection.series] = shape
+            if last or collection.window:
+                shape = csv_shape(csv.body[:HEAD_BYTES], frame.height)
         has_new_columns = not (shape and last and shape.columns.keys() <= last.columns.keys())
         of_tabulation = [
             finding.message
@@ -79,24 +110,49 @@ class TableChecks:
         for finding in found:
             by_severity[getattr(api.checks, finding.check)].append(finding.message)
         failures = tuple(by_severity["fail"])
-        return CheckedTable((*of_tabulation, *failures, *by_severity["warn"], *notes), failures)
+        refusals = _without_key_columns(api, frame)
+        if shape and not (failures or refusals or collected.rejection):
+            # the next window is not compared with one that is not stored
+            with self._lock:
+                self._last[api.name, collection.series] = shape
+        findings = (*of_tabulation, *failures, *by_severity["warn"], *notes)
+        return CheckedTable(findings, failures, refusals)
+
+    def _is_compared(self, collection: PlannedCollection) -> bool:
+        return "csv" in collection.api.outputs and collection.api.checks.compares
+
+    def _is_looked_up(self, collection: PlannedCollection) -> bool:
+        """Whether the last object is to be looked up in the bucket; to be called with the lock."""
+        if (collection.api.name, collection.series) in self._last:
+            return False
+        return not collection.window or all(request.may_be_unpublished for request in collection.requests)
 
     def _last_shape(self, collection: PlannedCollection) -> StoredShape | None:
-        api = collection.api
+        """The shape of the window before, or of the last object where that is looked up."""
         with self._lock:
-            if (api.name, collection.series) in self._last:
-                return self._last[api.name, collection.series]
-        if collection.window and not all(request.may_be_unpublished for request in collection.requests):
-            return None
+            last = self._last.get((collection.api.name, collection.series))
+            lookup = self._lookups.get(collection.identity)
+        return last if last or lookup is None else lookup.result()
+
+    def _newest_shape(self, collection: PlannedCollection, *, any_kind: bool = False) -> StoredShape | None:
+        api = collection.api
         newest = self._store.latest(api.output_folder, api.csv_prefix, "csv")
         if newest is None:
             return None
         head, metadata = self._store.read_start(newest.key, HEAD_BYTES)
-        if collection.window and not held_dates(metadata):
+        if collection.window and not (any_kind or held_dates(metadata)):
             # a snapshot of current data is not comparable with a window
             return None
         rows = metadata.get("rows", "")
         return csv_shape(head, int(rows) if rows.isdecimal() else None)
+
+
+def _without_key_columns(api: ApiConfig, frame: pl.DataFrame) -> tuple[str, ...]:
+    """A reason not to store a window, where its table has none of the `key_columns`."""
+    if not api.key_columns or set(api.key_columns) & set(frame.columns):
+        return ()
+    shown = ", ".join(frame.columns[:_SHOWN_COLUMNS]) + (", …" if frame.columns[_SHOWN_COLUMNS:] else "")
+    return (f"the response has none of the key_columns ({', '.join(api.key_columns)}); it has {shown}",)
 
 
 def _expected_hours(
