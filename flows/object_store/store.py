@@ -113,26 +113,26 @@ class ObjectStore:
                 is_late = (earlier or {}).get(COLLECTED_AT, "") > storable.metadata[COLLECTED_AT]
                 if not (is_there or is_late):
                     if earlier is not None and not has_same_content(storable, earlier):
-                        self._keep_superseded(key, storable.key)
+                        self._keep_superseded(key, storable)
                     upload(self._client, self.bucket, key, storable, only_if_new=False)
         already_there = is_there or is_late
         return StoredObject(key, self._uri(key), len(storable.body), already_there, is_late)
 
-    def _keep_superseded(self, whole_key: str, key: str) -> None:
-        """Store the object that is about to be replaced in the folder of superseded objects.
+    def _keep_superseded(self, key: str, successor: StorableObject) -> None:
+        """Store the object under a whole key in the folder of superseded objects, before it is replaced.
 
         It is read and stored again rather than copied by the server: the rules against overwriting hold for
         it too, on servers without conditional copies as well.
         """
         if self._versioning.is_enabled:
             return
-        found = self._client.get_object(Bucket=self.bucket, Key=whole_key)
+        found = self._client.get_object(Bucket=self.bucket, Key=key)
         held = held_dates(found["Metadata"])
         superseded = StorableObject(
             # an object that somebody else put there does not say when it was collected
-            key_in(SUPERSEDED, key, held.collected_at if held else found["LastModified"]),
+            key_in(SUPERSEDED, successor.key, held.collected_at if held else found["LastModified"]),
             found["Body"].read(),
-            found["ContentType"],
+            found.get("ContentType", successor.content_type),
             found["Metadata"],
         )
         self.store(superseded)
