@@ -22,8 +22,8 @@ def keys_without_some_values(
     """The keys of objects that lack some of the API's `values`, which are to be collected again.
 
     A value that is added is lacking in the objects stored before. They are looked up in the order in which
-    they were stored, up to the first one that has all values, so that an API to which none was added costs
-    one request, and one without `values` none.
+    they were stored, until none lacks a value, so that an API to which none was added costs one request,
+    and one without `values` none.
 
     Args:
         api: The API.
@@ -45,7 +45,7 @@ def keys_without_some_values(
             found |= {key for key, values in without.items() if values}
             for values in without.values():
                 lacking |= {name: several for name, several in values.items() if name not in lacking}
-            if not all(without.values()):
+            if not any(without.values()):
                 break
             in_order = in_order[at_once:]
             at_once = _LOOKS_AT_ONCE
