@@ -55,7 +55,7 @@ def collect_table(
         earlier_columns: Called only where a response may be an error or have no rows.
 
     Raises:
-        CollectionError: Where a request got no usable response, or an error without any rows.
+        CollectionError: Where a request got no usable response, or one that is an error and has no rows.
         DocumentError: Where the responses cannot be tabulated.
     """
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 import pytest
 from starlette.responses import Response
 
+from flows.inspection.preview import preview_api
 from flows.object_store import Spool
 from flows.sandbox.loopback_server import LoopbackServer
 from flows.sandbox.s3_server import EmbeddedS3
@@ -244,3 +246,12 @@ def test_a_rejected_window_that_cannot_be_uploaded_is_in_the_spool_and_stays_rej
     assert report.problems == ()
     (key,) = objects_in(embedded_s3, bucket)
     assert key.startswith("load/_rejected/load_20240105_")
+
+
+def test_a_preview_shows_why_a_table_would_not_be_stored(windows: Windows, tmp_path: Path) -> None:
+    api = windows.api(key_columns=["t"])
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"apis": [api.model_dump(exclude_unset=True)]}))
+    windows.respond = lambda _: json_response(LIMITED)
+    preview = preview_api(config, "Load")
+    assert "returned an error: status error, code 429" in preview["findings"][0]

@@ -72,7 +72,7 @@ def test_the_predecessor_of_a_window_with_other_content_is_kept(
     newest = store.latest("load", "load")
     assert newest is not None
     assert newest.key == key
-    assert len(store.dated("load", "load", ("20240101", "20241231"), [extension.split(".")[0]])) == 1
+    assert len(store.dated("load", "load", ("20240101", "20241231"), [extension.partition(".")[0]])) == 1
 
 
 def test_every_predecessor_is_kept_also_those_of_the_same_second(

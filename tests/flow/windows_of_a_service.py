@@ -93,7 +93,7 @@ def hours_of(query: Mapping[str, str], mw: int = 5) -> Response:
 
 
 def objects_in(s3: EmbeddedS3, bucket: str) -> dict[str, bytes]:
-    """The objects of a bucket by key, with the times of collection in their names replaced by `*`."""
+    """The objects of a bucket, by key."""
     client = s3.client()
     listed = client.list_objects_v2(Bucket=bucket).get("Contents", [])
     return {
