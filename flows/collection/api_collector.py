@@ -13,7 +13,7 @@ from functools import partial
 
 from flows.collection.api_objects import storable_objects
 from flows.collection.api_table import CollectedTable, collect_table
-from flows.collection.last_object_checks import TableChecks
+from flows.collection.last_object_checks import Lookup, TableChecks
 from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.object_store import KeptObjects, ObjectStore, Spool, StorableObject, StorageError
@@ -112,8 +112,8 @@ class ApiCollector:
             self._started.setdefault(collection.identity, time.monotonic())
             unstored = self._unstored.get(collection.identity)
         if unstored is None:
-            self._checks.prepare(collection)
-            earlier_columns = partial(self._checks.earlier_columns, collection)
+            lookup = self._checks.prepare(collection)
+            earlier_columns = partial(self._checks.earlier_columns, collection, lookup)
             table = collect_table(collection, self.collector, self._tabulating, earlier_columns)
             with self._tabulating:
                 objects = storable_objects(collection, table, self.run_id)
@@ -122,13 +122,13 @@ class ApiCollector:
                 return replace(outcome, duration_seconds=self._seconds(collection))
             if collection.window or table.rejection:
                 # the spool uploads what it holds under its name, so that the checks come first
-                unstored = self._checked(collection, table, outcome, objects)
+                unstored = self._checked(collection, table, outcome, objects, lookup)
                 self._keep(collection, unstored)
             else:
                 # the bucket, which the checks ask, may be slow: the objects are in the spool by then
                 unstored = _Unstored(outcome, objects)
                 self._keep(collection, unstored)
-                unstored.outcome = self._checked(collection, table, outcome, objects).outcome
+                unstored.outcome = self._checked(collection, table, outcome, objects, lookup).outcome
         first, *others = [self.store.store(each) for each in unstored.objects]
         unstored.kept.discard()
         with self._lock:
@@ -204,9 +204,10 @@ class ApiCollector:
         table: CollectedTable,
         outcome: ApiOutcome,
         objects: tuple[StorableObject, ...],
+        lookup: Lookup | None,
     ) -> _Unstored:
         """Check a table; one that must not be stored as data becomes rejected objects."""
-        checked = self._checks.check(collection, table, objects)
+        checked = self._checks.check(collection, table, objects, lookup)
         findings = self._redacted(checked.findings)
         failure = f"a check of the data failed: {'; '.join(checked.failures)}" if checked.failures else None
         reason = table.rejection

@@ -39,6 +39,22 @@ class CheckedTable:
     refusals: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _LastObject:
+    """The start of an object in the bucket."""
+
+    head: bytes
+    metadata: dict[str, str]
+
+    def shape(self) -> StoredShape | None:
+        rows = self.metadata.get("rows", "")
+        return csv_shape(self.head, int(rows) if rows.isdecimal() else None)
+
+
+Lookup = Future[_LastObject | None]
+"""A look-up of an API's last object, which runs while the API is being requested."""
+
+
 class TableChecks:
     """The checks of one run, for several threads; the last object of each API is read once.
 
@@ -52,34 +68,49 @@ class TableChecks:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._last: dict[tuple[str, str], StoredShape | None] = {}
-        self._lookups: dict[tuple[str, str], Future[StoredShape | None]] = {}
         self._threads = ThreadPoolExecutor(_LOOKS_AT_ONCE, "last-objects")
         self._lock = threading.Lock()
 
-    def prepare(self, collection: PlannedCollection) -> None:
-        """Start to look up the last object where `check` will need it, while the API is being requested."""
+    def prepare(self, collection: PlannedCollection) -> Lookup | None:
+        """Start to look up the last object while the API is being requested; None where it is not needed."""
         if not self._is_compared(collection):
-            return
+            return None
         with self._lock:
-            if collection.identity not in self._lookups and self._is_looked_up(collection):
-                self._lookups[collection.identity] = self._threads.submit(self._newest_shape, collection)
+            if (collection.api.name, collection.series) in self._last:
+                return None
+        if collection.window and not all(request.may_be_unpublished for request in collection.requests):
+            return None
+        return self._threads.submit(self._newest, collection)
 
     def close(self) -> None:
         """Start no further look-up."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def earlier_columns(self, collection: PlannedCollection) -> Collection[str] | None:
+    def earlier_columns(self, collection: PlannedCollection, lookup: Lookup | None) -> Collection[str] | None:
         """The columns of the last object, however old it is; None where none can be read."""
         try:
-            last = self._last_shape(collection) or self._newest_shape(collection, any_kind=True)
+            last = self._last_shape(collection, lookup)
+            if last is None and (newest := self._newest(collection)):
+                last = newest.shape()
         except StorageError:
             return None
         return last.columns if last else None
 
     def check(
-        self, collection: PlannedCollection, collected: CollectedTable, storables: tuple[StorableObject, ...]
+        self,
+        collection: PlannedCollection,
+        collected: CollectedTable,
+        storables: tuple[StorableObject, ...],
+        lookup: Lookup | None,
     ) -> CheckedTable:
-        """Check a table with rows; where the last object cannot be read, a finding says so."""
+        """Check a table with rows; where the last object cannot be read, a finding says so.
+
+        Args:
+            collection: What was collected.
+            collected: Its table.
+            storables: The objects of the table.
+            lookup: What `prepare` returned.
+        """
         api = collection.api
         frame = collected.table.frame
         notes: list[str] = []
@@ -87,7 +118,7 @@ class TableChecks:
         shape = last = None
         if csv is not None and self._is_compared(collection):
             try:
-                last = self._last_shape(collection)
+                last = self._last_shape(collection, lookup)
             except StorageError as error:
                 notes.append(f"not compared with the last object: {error}")
             if last or collection.window:
@@ -127,24 +158,21 @@ class TableChecks:
             return False
         return not collection.window or all(request.may_be_unpublished for request in collection.requests)
 
-    def _last_shape(self, collection: PlannedCollection) -> StoredShape | None:
+    def _last_shape(self, collection: PlannedCollection, lookup: Lookup | None) -> StoredShape | None:
         """The shape of the window before, or of the last object where that is looked up."""
         with self._lock:
             last = self._last.get((collection.api.name, collection.series))
-            lookup = self._lookups.get(collection.identity)
-        return last if last or lookup is None else lookup.result()
-
-    def _newest_shape(self, collection: PlannedCollection, *, any_kind: bool = False) -> StoredShape | None:
-        api = collection.api
-        newest = self._store.latest(api.output_folder, api.csv_prefix, "csv")
-        if newest is None:
-            return None
-        head, metadata = self._store.read_start(newest.key, HEAD_BYTES)
-        if collection.window and not (any_kind or held_dates(metadata)):
+        if last or lookup is None:
+            return last
+        found = lookup.result()
+        if found is None or (collection.window and not held_dates(found.metadata)):
             # a snapshot of current data is not comparable with a window
             return None
-        rows = metadata.get("rows", "")
-        return csv_shape(head, int(rows) if rows.isdecimal() else None)
+        return found.shape()
+
+    def _newest(self, collection: PlannedCollection) -> _LastObject | None:
+        newest = self._store.latest(collection.api.output_folder, collection.api.csv_prefix, "csv")
+        return _LastObject(*self._store.read_start(newest.key, HEAD_BYTES)) if newest else None
 
 
 def _without_key_columns(api: ApiConfig, frame: pl.DataFrame) -> tuple[str, ...]:
