@@ -141,6 +141,8 @@ class CommonOptions(BaseModel):
     """The windows that {start} and {end} refer to."""
     values: dict[PlaceholderName, EnumeratedValues] = Field(default_factory=dict)
     """Values of your own placeholders, e.g. {"location": [4001, 4002]} for {location}."""
+    values_may_be_empty: bool = False
+    """Whether a window is stored although some of `values` have no rows in it. Default: it fails."""
     key_columns: Annotated[list[Text], Field(min_length=1), AfterValidator(_refuse_repeats)] | None = None
     """The columns that together identify a row."""
     time_column: Text | Literal[False] | None = None

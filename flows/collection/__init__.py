@@ -1,5 +1,5 @@
 """One API from its requests to its stored objects, in plain Python without Prefect.
 
-`api_table` collects and tabulates, `api_collector` spools, checks and stores, `window_collector` does it for
-windows.
+`api_table` collects and tabulates, `incomplete_data` finds what is not all of the data, `api_collector`
+checks, spools and stores, `window_collector` does it for windows.
 """

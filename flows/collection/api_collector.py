@@ -9,10 +9,12 @@ import time
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from flows.collection.api_objects import storable_objects
 from flows.collection.api_table import CollectedTable, collect_table
 from flows.collection.last_object_checks import TableChecks
+from flows.collection.last_objects import LastObjects, Lookup
 from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector
 from flows.object_store import KeptObjects, ObjectStore, Spool, StorableObject, StorageError
@@ -22,6 +24,7 @@ from flows.run_report import ApiOutcome
 logger = logging.getLogger(__name__)
 
 _UNPUBLISHED = "HTTP 404, which is taken for not published yet"
+_NOT_KEPT = KeptObjects((), "the data is lost", None)
 
 
 @dataclass
@@ -31,12 +34,14 @@ class _Unstored:
     Attributes:
         outcome: Its outcome so far.
         objects: Its objects, one for each output.
+        rejection: Why they are stored as rejected objects; None where they are stored as data.
         kept: The same objects in the spool.
     """
 
     outcome: ApiOutcome
     objects: tuple[StorableObject, ...]
-    kept: KeptObjects
+    rejection: str | None = None
+    kept: KeptObjects = _NOT_KEPT
 
 
 class ApiCollector:
@@ -56,7 +61,8 @@ class ApiCollector:
         self.spool = spool
         self.is_stopped = False
         self._unstored: dict[tuple[str, str], _Unstored] = {}
-        self._checks = TableChecks(store)
+        self._last_objects = LastObjects(store)
+        self._checks = TableChecks(self._last_objects)
         # decoding takes many times the memory of a response
         self._tabulating = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._started: dict[tuple[str, str], float] = {}
@@ -108,21 +114,33 @@ class ApiCollector:
             self._started.setdefault(collection.identity, time.monotonic())
             unstored = self._unstored.get(collection.identity)
         if unstored is None:
-            table = collect_table(collection, self.collector, self._tabulating)
+            lookup = self._last_objects.look_up(collection)
+            earlier_columns = partial(self._last_objects.earlier_columns, collection, lookup)
+            table = collect_table(collection, self.collector, self._tabulating, earlier_columns)
             with self._tabulating:
                 objects = storable_objects(collection, table, self.run_id)
             outcome = self._collected_outcome(collection, table, objects)
             if not objects:
                 return replace(outcome, duration_seconds=self._seconds(collection))
-            unstored = self._keep(collection, outcome, objects)
-            # the bucket, which the checks ask, may be slow to respond: the objects are in the spool by then
-            refusal = self._check(collection, table, unstored)
-            if refusal:
-                return self._refused(collection, unstored, refusal)
+            if collection.window or table.rejection or table.in_window.refusal:
+                # the spool uploads what it holds under its name, so that the checks come first
+                unstored = self._checked(collection, table, outcome, objects, lookup)
+                self._keep(collection, unstored)
+            else:
+                # the bucket, which the checks ask, may be slow: the objects are in the spool by then
+                unstored = _Unstored(outcome, objects)
+                self._keep(collection, unstored)
+                unstored.outcome = self._checked(collection, table, outcome, objects, lookup).outcome
         first, *others = [self.store.store(each) for each in unstored.objects]
         unstored.kept.discard()
         with self._lock:
             self._unstored.pop(collection.identity, None)
+        if unstored.rejection:
+            return replace(
+                unstored.outcome,
+                error=f"{unstored.rejection}; not stored as data, kept as {first.uri}",
+                duration_seconds=self._seconds(collection),
+            )
         return replace(
             unstored.outcome,
             upload_status="success",
@@ -142,12 +160,14 @@ class ApiCollector:
             unstored = self._unstored.pop(collection.identity, None)
         if unstored:
             unstored.kept.release()
-            reason = f"{reason}; {unstored.kept.message}"
+            rejection = f"{unstored.rejection}; " if unstored.rejection else ""
+            reason = f"{rejection}{reason}; {unstored.kept.message}"
         files = unstored.kept.files if unstored else ()
+        is_collected = unstored is not None and unstored.rejection is None
         return replace(
             unstored.outcome if unstored else self._outcome(collection),
-            collection_status="success" if unstored else "failed",
-            upload_status="failed" if unstored else "skipped",
+            collection_status="success" if is_collected else "failed",
+            upload_status="failed" if is_collected else "skipped",
             spooled_to=str(files[0]) if files else None,
             error=reason,
             duration_seconds=self._seconds(collection),
@@ -160,47 +180,45 @@ class ApiCollector:
 
     def close(self) -> None:
         """Leave what is not stored to the next run or `drain`."""
+        self._last_objects.close()
         with self._lock:
             unstored = list(self._unstored.values())
             self._unstored.clear()
         for each in unstored:
             each.kept.release()
 
-    def _keep(
-        self, collection: PlannedCollection, outcome: ApiOutcome, objects: tuple[StorableObject, ...]
-    ) -> _Unstored:
+    def _keep(self, collection: PlannedCollection, unstored: _Unstored) -> None:
         """Write the objects to the spool, and remember them for a retry of the upload."""
-        kept = self.spool.keep_all(objects, self.store.bucket, self.store.bucket_folder)
-        unstored = _Unstored(outcome, objects, kept)
+        unstored.kept = self.spool.keep_all(unstored.objects, self.store.bucket, self.store.bucket_folder)
         with self._lock:
             self._unstored[collection.identity] = unstored
-            is_first_refusal = kept.refusal is not None and not self._has_warned
+            is_first_refusal = unstored.kept.refusal is not None and not self._has_warned
             self._has_warned |= is_first_refusal
         if is_first_refusal:
-            logger.warning(
-                "%s: objects are uploaded without a copy there, and lost if the upload fails", kept.refusal
-            )
-        return unstored
+            consequence = "objects are uploaded without a copy there, and lost if the upload fails"
+            logger.warning("%s: %s", unstored.kept.refusal, consequence)
 
-    def _refused(self, collection: PlannedCollection, unstored: _Unstored, refusal: str) -> ApiOutcome:
-        """The outcome of a table that must not be stored under the date of its window."""
-        unstored.kept.discard()
-        with self._lock:
-            self._unstored.pop(collection.identity, None)
-        return replace(
-            self.failed(collection, f"nothing is stored: {refusal}"), findings=unstored.outcome.findings
-        )
-
-    def _check(self, collection: PlannedCollection, table: CollectedTable, unstored: _Unstored) -> str:
-        """Add the findings of the checks to an outcome; return why the table must not be stored, if so."""
-        checked = self._checks.check(collection, table, unstored.objects)
-        failures = "; ".join(self._redacted(checked.failures))
-        unstored.outcome = replace(
-            unstored.outcome,
-            findings=self._redacted(checked.findings),
-            error=f"a check of the data failed: {failures}" if failures else None,
-        )
-        return "; ".join(self._redacted(checked.refusals))
+    def _checked(
+        self,
+        collection: PlannedCollection,
+        table: CollectedTable,
+        outcome: ApiOutcome,
+        objects: tuple[StorableObject, ...],
+        lookup: Lookup | None,
+    ) -> _Unstored:
+        """Check a table; one that must not be stored as data becomes rejected objects."""
+        checked = self._checks.check(collection, table, objects, lookup)
+        findings = self._redacted(checked.findings)
+        failure = f"a check of the data failed: {'; '.join(checked.failures)}" if checked.failures else None
+        reason = table.rejection or table.in_window.refusal
+        if collection.window:
+            reason = reason or "; ".join(checked.refusals) or failure
+        if not reason:
+            error = self.collector.redact(failure) if failure else None
+            return _Unstored(replace(outcome, findings=findings, error=error), objects)
+        rejection = self.collector.redact(reason)
+        failed = replace(self._outcome(collection), collection_status="failed", findings=findings)
+        return _Unstored(failed, tuple(each.rejected(rejection) for each in objects), rejection)
 
     def _collected_outcome(
         self, collection: PlannedCollection, table: CollectedTable, objects: tuple[StorableObject, ...]
@@ -218,13 +236,8 @@ class ApiCollector:
         )
 
     def _outcome(self, collection: PlannedCollection) -> ApiOutcome:
-        return ApiOutcome(
-            api_name=collection.api.name,
-            output_folder=collection.api.output_folder,
-            collection_status="success",
-            upload_status="skipped",
-            attempts=self.collector.attempts(collection),
-        )
+        api, attempts = collection.api, self.collector.attempts(collection)
+        return ApiOutcome(api.name, api.output_folder, "success", "skipped", attempts=attempts)
 
     def _redacted(self, messages: Iterable[str]) -> tuple[str, ...]:
         # a response may repeat the credentials of its request

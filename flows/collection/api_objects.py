@@ -6,6 +6,7 @@ import functools
 import io
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, timedelta
 from importlib.metadata import version
 
 from flows.api_config import ApiConfig, Dates
@@ -46,6 +47,9 @@ def storable_objects(
     api, held = collection.api, collected.in_window.held
     stamp = window_stamp(held, (api.dates or Dates()).unit) if held else collection.stamp
     newest = max(response.collected_at for response in collected.responses)
+    final_from = None
+    if held and api.dates:
+        final_from = held.end.astimezone(UTC) + timedelta(days=api.dates.settled_after_days)
     return tuple(
         StorableObject(
             object_key(api.output_folder, api.csv_prefix, stamp, extension),
@@ -62,7 +66,9 @@ def storable_objects(
                 pipeline_version=_version("energy-pipeline"),
                 window=(held.start, held.end) if held else None,
                 without_rows=collected.in_window.without_rows,
+                values=api.values,
             ),
+            final_from,
         )
         for extension, content_type, body in _bodies(api, collected)
     )

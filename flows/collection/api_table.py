@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from flows.api_config import ApiConfig
+from flows.collection.incomplete_data import (
+    CollectedResponse,
+    EarlierColumns,
+    error_in,
+    header_without_rows,
+    missing_values,
+)
 from flows.collection.response_checks import check_responses
 from flows.collection.window_comparison import WindowComparison, compare_with_window
 from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector, Response
 from flows.pagination import collect_pages
 from flows.request_plan import PlannedCollection
-from flows.tabulation import Layout, Part, Table, tabulate
-
-# the name and the value of each placeholder under `values`
-_Labels = tuple[tuple[str, str], ...]
+from flows.tabulation import Finding, Layout, Part, Table, tabulate
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,13 @@ class CollectedTable:
         responses: Every page of every request, as received.
         table: Their records, in one table.
         in_window: How its rows lie in the window that was asked for.
+        rejection: Why the table must not be stored as data; None where it may.
     """
 
     responses: tuple[Response, ...] = field(repr=False)
     table: Table = field(repr=False)
     in_window: WindowComparison
+    rejection: str | None = None
 
     @property
     def is_unpublished(self) -> bool:
@@ -43,6 +48,7 @@ def collect_table(
     collection: PlannedCollection,
     collector: HttpCollector,
     tabulating: AbstractContextManager[object] | None = None,
+    earlier_columns: EarlierColumns = lambda: None,
 ) -> CollectedTable:
     """Collect the responses of an API, tabulate them, and compare the rows with the window of the requests.
 
@@ -50,31 +56,52 @@ def collect_table(
         collection: The requests.
         collector: Sends them.
         tabulating: Entered while the responses are tabulated, to bound how many are at once.
+        earlier_columns: Called only where a response may be an error or have no rows.
 
     Raises:
-        CollectionError: Where a request got no usable response, or only part of the data is published or
-            has arrived.
+        CollectionError: Where a request got no usable response, one that is an error and has no rows, or one
+            for a window that may be incomplete.
         DocumentError: Where the responses cannot be tabulated.
     """
     try:
-        collected = list(_collect(collection, collector))
+        collected = [
+            CollectedResponse(response, request.labels)
+            for request in collection.requests
+            for response in collect_pages(request, collector)
+        ]
     except CollectionError as error:
         # a response may repeat the request's secrets, and an error quotes the response
         raise CollectionError(collector.redact(str(error)), ends_api=error.ends_api) from None
-    responses = tuple(response for response, _ in collected)
-    _refuse_partly_published(collected)
+    responses = tuple(each.response for each in collected)
+    # before they are tabulated, which frees the documents
+    layout = layout_of(collection.api)
+    problem = error_in(collection.api, collected, layout, earlier_columns, collector.redact)
+    rejection = problem.message if problem and problem.is_certain else None
     try:
         with tabulating or nullcontext():
             findings = check_responses(collection, responses)
-            parts = [Part(each.document, labels) for each, labels in collected]
-            table = tabulate(parts, layout_of(collection.api))
+            parts = [Part(each.response.document, each.labels) for each in collected]
+            table = tabulate(parts, layout)
             in_window = compare_with_window(collection, table.frame)
-            table = replace(table, findings=(*findings, *table.findings))
     except DocumentError as error:
+        if rejection:
+            raise CollectionError(rejection) from None
         others = f" and {len(responses) - 1} other responses" if responses[1:] else ""
         source = f"{responses[0].source_url}{others}"
         raise DocumentError(collector.redact(error.reason), source=source) from None
-    return CollectedTable(responses, table, in_window)
+    if rejection and not table.frame.height:
+        raise CollectionError(rejection)
+    incomplete = missing_values(collection, collected, table.rows_of_parts)
+    if incomplete and incomplete.is_certain:
+        rejection = rejection or incomplete.message
+    header = header_without_rows(collection.api, collected, table, earlier_columns)
+    more = [
+        Finding("warning", each.code, each.message)
+        for each in (problem, incomplete, header)
+        if each and not each.is_certain
+    ]
+    table = replace(table, findings=(*findings, *more, *table.findings))
+    return CollectedTable(responses, table, in_window, rejection)
 
 
 def layout_of(api: ApiConfig) -> Layout:
@@ -89,21 +116,3 @@ def layout_of(api: ApiConfig) -> Layout:
         skip_rows=api.skip_rows,
         max_bytes=int(api.max_response_mb * 1e6),
     )
-
-
-def _refuse_partly_published(collected: Sequence[tuple[Response, _Labels]]) -> None:
-    """Raise an error where part of the data is missing, which would be stored as if it were complete."""
-    missing = [(response, labels) for response, labels in collected if response.is_unpublished]
-    if missing and len(missing) < len(collected):
-        response, labels = missing[0]
-        what = ", ".join(f"{name} {label}" for name, label in labels) or "a page"
-        raise CollectionError(
-            f"HTTP 404 from {response.source_url}: {what} is not published yet, while the rest is; "
-            "nothing is stored of these dates, which the next backfill asks for again"
-        )
-
-
-def _collect(collection: PlannedCollection, collector: HttpCollector) -> Iterator[tuple[Response, _Labels]]:
-    for request in collection.requests:
-        for response in collect_pages(request, collector):
-            yield response, request.labels

@@ -1,27 +1,31 @@
-"""Checks of a collected table: against the rules of its API, and against the last object stored of it."""
+"""Checks a table with rows: on its own, against its window, and against the last object of its API."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
 from flows.api_config import ApiConfig
 from flows.collection.api_table import CollectedTable
+from flows.collection.last_objects import LastObjects, Lookup, is_compared
 from flows.data_checks import HEAD_BYTES, DataFinding, StoredShape, csv_shape, data_findings
-from flows.object_store import CSV_CONTENT_TYPE, ObjectStore, StorableObject, StorageError, held_dates
+from flows.object_store import CSV_CONTENT_TYPE, StorableObject, StorageError
 from flows.request_plan import PlannedCollection, Window
 from flows.tabulation import changed_types, parquet_types
 
-# a finding of tabulation on the layout of a table, which stays the same from run to run
-_REPORTED_WITH_NEW_COLUMNS = "nested-lists-kept"
+_SHOWN_COLUMNS = 5
+# findings of tabulation on the layout of a table, which stays the same from run to run
+_REPORTED_WITH_NEW_COLUMNS = {"nested-lists-kept", "label-renamed"}
 
 
 @dataclass(frozen=True)
 class CheckedTable:
-    """The findings of tabulation and of the checks.
+    """What the checks of a table have found.
 
     Attributes:
         findings: What to show, a line each.
@@ -35,54 +39,51 @@ class CheckedTable:
 
 
 class TableChecks:
-    """The checks of one run, for several threads; the last object of each API is read once.
-
-    A window is compared with the one before it in its series, since the newest object may be years away. The
-    first window of a series is compared with the newest object of a window, where it is recent. A run is
-    compared with the newest object of a run.
+    """The checks of one run, for several threads.
 
     Args:
-        store: The bucket, with the objects of earlier runs.
+        last_objects: The last objects of its APIs.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-        self._last: dict[tuple[str, str], StoredShape | None] = {}
+    def __init__(self, last_objects: LastObjects) -> None:
+        self._last_objects = last_objects
         self._types: dict[tuple[str, str], dict[str, str]] = {}
         self._stamps: dict[tuple[str, str], str] = {}
         self._unchecked: set[str] = set()
         self._lock = threading.Lock()
 
     def check(
-        self, collection: PlannedCollection, collected: CollectedTable, storables: tuple[StorableObject, ...]
+        self,
+        collection: PlannedCollection,
+        collected: CollectedTable,
+        storables: tuple[StorableObject, ...],
+        lookup: Lookup | None,
     ) -> CheckedTable:
-        """Check a table with rows; where the last object cannot be read, a finding says so."""
+        """Check a table with rows; where the last object cannot be read, a finding says so.
+
+        Args:
+            collection: What was collected.
+            collected: Its table.
+            storables: The objects of the table.
+            lookup: What `LastObjects.look_up` returned.
+        """
         refusal = collected.in_window.refusal
         if refusal:
             # its rows are not those of a window, with which the next one could be compared
             messages = tuple(finding.message for finding in collected.table.findings)
             return CheckedTable(messages, refusals=(refusal,))
-        api = collection.api
-        frame = collected.table.frame
+        api, frame = collection.api, collected.table.frame
         notes = self._unchecked_note(collection, collected)
-        csv = next((each for each in storables if each.content_type == CSV_CONTENT_TYPE), None)
         shape = last = None
-        if csv is not None and api.checks.compares:
-            try:
-                last = self._last_shape(collection, collected.in_window.time_column)
-            except StorageError as error:
-                notes.append(f"not compared with the last object: {error}")
-            columns = _time_columns(api, collected.in_window.time_column)
-            shape = csv_shape(csv.body[:HEAD_BYTES], frame.height, columns, _zone(api))
-            if shape and collection.window:
-                shape = replace(shape, length=_length(collection.window))
-            with self._lock:
-                self._last[api.name, collection.series] = shape and shape.with_known(last)
+        try:
+            shape, last = self._shapes(collection, collected, storables, lookup)
+        except StorageError as error:
+            notes.append(f"not compared with the last object: {error}")
         has_new_columns = not (shape and last and shape.columns.keys() <= last.columns.keys())
         of_tabulation = [
             finding.message
             for finding in collected.table.findings
-            if has_new_columns or finding.code != _REPORTED_WITH_NEW_COLUMNS
+            if has_new_columns or finding.code not in _REPORTED_WITH_NEW_COLUMNS
         ]
         found = [
             *self._window_findings(collection, collected, storables[0]),
@@ -101,7 +102,38 @@ class TableChecks:
         for finding in found:
             by_severity[getattr(api.checks, finding.check)].append(finding.message)
         failures = tuple(by_severity["fail"])
-        return CheckedTable((*of_tabulation, *failures, *by_severity["warn"], *notes), failures)
+        refusals = _without_key_columns(api, frame)
+        if shape and not (failures or refusals or collected.rejection):
+            # the next window is not compared with one that is not stored
+            self._last_objects.remember(collection, shape.with_known(last))
+        findings = (*of_tabulation, *failures, *by_severity["warn"], *notes)
+        return CheckedTable(findings, failures, refusals)
+
+    def _shapes(
+        self,
+        collection: PlannedCollection,
+        collected: CollectedTable,
+        storables: tuple[StorableObject, ...],
+        lookup: Lookup | None,
+    ) -> tuple[StoredShape | None, StoredShape | None]:
+        """The shapes of a table and of the last object; None where they are not compared.
+
+        Raises:
+            StorageError: The last object could not be read.
+        """
+        api = collection.api
+        csv = next((each for each in storables if each.content_type == CSV_CONTENT_TYPE), None)
+        if csv is None or not is_compared(api):
+            return None, None
+        time_column = collected.in_window.time_column
+        columns = [time_column] if time_column else api.key_columns or ()
+        last = self._last_objects.shape(collection, lookup, columns, _zone(api))
+        if last is None and collection.window is None:
+            return None, None
+        shape = csv_shape(csv.body[:HEAD_BYTES], collected.table.frame.height, columns, _zone(api))
+        if shape and collection.window:
+            shape = replace(shape, length=_length(collection.window))
+        return shape, last
 
     def _type_changes(
         self, collection: PlannedCollection, collected: CollectedTable
@@ -140,25 +172,6 @@ class TableChecks:
             if stamp != collection.stamp:
                 yield DataFinding("window", f"the same rows as {stamp}")
 
-    def _last_shape(self, collection: PlannedCollection, time_column: str | None) -> StoredShape | None:
-        api = collection.api
-        with self._lock:
-            if (api.name, collection.series) in self._last:
-                return self._last[api.name, collection.series]
-        if collection.window and not all(request.may_be_unpublished for request in collection.requests):
-            return None
-        newest = self._store.latest(
-            api.output_folder, api.csv_prefix, "windows" if collection.window else "runs"
-        )
-        if newest is None:
-            return None
-        head, metadata = self._store.read_start(newest.key, HEAD_BYTES)
-        rows = metadata.get("rows", "")
-        count = int(rows) if rows.isdecimal() else None
-        shape = csv_shape(head, count, _time_columns(api, time_column), _zone(api))
-        held = held_dates(metadata)
-        return replace(shape, length=held.end - held.start) if shape and held else shape
-
 
 def _zone(api: ApiConfig) -> ZoneInfo | None:
     return ZoneInfo(api.dates.timezone) if api.dates else None
@@ -168,8 +181,12 @@ def _length(window: Window) -> timedelta:
     return window.end.astimezone(UTC) - window.start.astimezone(UTC)
 
 
-def _time_columns(api: ApiConfig, time_column: str | None) -> Sequence[str]:
-    return [time_column] if time_column else api.key_columns or ()
+def _without_key_columns(api: ApiConfig, frame: pl.DataFrame) -> tuple[str, ...]:
+    """A reason not to store a window, where its table has none of the `key_columns`."""
+    if not api.key_columns or set(api.key_columns) & set(frame.columns):
+        return ()
+    shown = ", ".join(frame.columns[:_SHOWN_COLUMNS]) + (", …" if frame.columns[_SHOWN_COLUMNS:] else "")
+    return (f"the response has none of the key_columns ({', '.join(api.key_columns)}); it has {shown}",)
 
 
 def _expected_hours(

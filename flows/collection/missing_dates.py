@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flows.api_config import ApiConfig, Dates, units_at_once
+from flows.collection.stored_values import keys_without_some_values
 from flows.object_store import ObjectStore
+from flows.object_store.dated_objects import DatedObject
 from flows.request_plan import (
     StoredSpan,
     Window,
@@ -19,6 +21,7 @@ from flows.request_plan import (
 )
 
 _LOOKS_AT_ONCE = 16
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,16 @@ def _stored_spans(
     stamps = (window_stamp(earliest, dates.unit), window_stamp(units[-1], dates.unit))
     found = store.dated(api.output_folder, api.csv_prefix, stamps, api.outputs)
     settling = timedelta(days=dates.settled_after_days)
+    incomplete = keys_without_some_values(api, found.values(), store)
+
+    def known_until(stored: DatedObject, moment: datetime) -> datetime:
+        return _NEVER if stored.key in incomplete else moment - settling
+
     if most == 1:
         return tuple(
-            StoredSpan(unit.start.astimezone(UTC), unit.end.astimezone(UTC), each.stored_at - settling)
+            StoredSpan(
+                unit.start.astimezone(UTC), unit.end.astimezone(UTC), known_until(each, each.stored_at)
+            )
             for unit in units
             if (each := found.get(window_stamp(unit, dates.unit)))
         )
@@ -107,9 +117,12 @@ def _stored_spans(
         held = list(threads.map(store.dates_in, (each.key for each in found.values())))
     spans = (
         StoredSpan(
-            dates_held.start, dates_held.end, dates_held.collected_at - settling, dates_held.without_rows
+            dates_held.start,
+            dates_held.end,
+            known_until(each, dates_held.collected_at),
+            dates_held.without_rows,
         )
-        for dates_held in held
+        for each, dates_held in zip(found.values(), held, strict=True)
         if dates_held and dates_held.end > units[0].start.astimezone(UTC)
     )
     return tuple(sorted(spans, key=lambda span: span.start))

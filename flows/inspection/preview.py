@@ -65,7 +65,10 @@ def preview_api(config_file: Path, name: str, first_rows: int = 5) -> ApiPreview
     with HttpCollector(chosen, secrets) as collector:
         collected = collect_table(collection, collector)
         requests = collector.attempts(collection)
-        findings = [collector.redact(finding.message) for finding in collected.table.findings]
+        messages = [finding.message for finding in collected.table.findings]
+        if collected.rejection:
+            messages.insert(0, collected.rejection)
+        findings = [collector.redact(message) for message in messages]
     typed = collected.table.typed()
     return ApiPreview(
         api_name=chosen[0].name,

@@ -6,14 +6,14 @@ README.md in this folder describes keys, metadata, the rules against overwriting
 from flows.object_store.buckets import open_bucket
 from flows.object_store.dated_objects import held_dates
 from flows.object_store.errors import StorageError
-from flows.object_store.listing import ListedObject
+from flows.object_store.listing import CsvOf, ListedObject
+from flows.object_store.metadata import object_metadata, values_not_requested
 from flows.object_store.objects import (
     CSV_CONTENT_TYPE,
     StorableObject,
     StoredObject,
     csv_bytes,
     object_key,
-    object_metadata,
     parquet_bytes,
     run_stamp,
 )
@@ -23,6 +23,7 @@ from flows.object_store.store import ObjectStore
 
 __all__ = [
     "CSV_CONTENT_TYPE",
+    "CsvOf",
     "DrainReport",
     "KeptObjects",
     "ListedObject",
@@ -40,4 +41,5 @@ __all__ = [
     "open_bucket",
     "parquet_bytes",
     "run_stamp",
+    "values_not_requested",
 ]

@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flows.object_store.listing import listed_objects
-from flows.object_store.objects import (
+from flows.object_store.metadata import (
     COLLECTED_AT,
     RANGE_SEPARATOR,
+    REQUEST,
+    SHA256,
     WINDOW_END,
     WINDOW_START,
     WITHOUT_ROWS,
-    StorableObject,
-    run_stamp,
 )
+from flows.object_store.objects import StorableObject, run_stamp
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -35,7 +36,7 @@ def named_by_its_run(storable: StorableObject, now: datetime) -> StorableObject:
     """
     held = held_dates(storable.metadata)
     name = _DATED_NAME.fullmatch(storable.key)
-    if not held or not name or not held.collected_at < held.end <= now:
+    if not storable.is_dated or not held or not name or not held.collected_at < held.end <= now:
         return storable
     metadata = {key: value for key, value in storable.metadata.items() if key != WINDOW_END}
     key = f"{name.group(1)}{run_stamp(held.collected_at)}{name.group(3)}"
@@ -83,6 +84,32 @@ def held_dates(metadata: Mapping[str, str]) -> HeldDates | None:
         return None
     ranges = (text.partition(RANGE_SEPARATOR) for text in metadata.get(WITHOUT_ROWS, "").split())
     return HeldDates(start, end, collected_at, tuple((first, last) for first, _, last in ranges))
+
+
+def has_same_content(storable: StorableObject, metadata: Mapping[str, str]) -> bool:
+    """Whether the object with these metadata has the same content, by their digests."""
+    return SHA256 in storable.metadata and metadata.get(SHA256) == storable.metadata[SHA256]
+
+
+def is_new_data(storable: StorableObject, earlier: Mapping[str, str] | None) -> bool:
+    """Whether an object of a window tells more than the one that is stored.
+
+    With the same content it does where it is the first that was collected when the data was final, or was
+    requested with other values: if it were not stored, each backfill would collect the window again.
+
+    Args:
+        storable: The object to be stored.
+        earlier: The metadata of the stored one; None where there is none.
+    """
+    if earlier is None or not has_same_content(storable, earlier):
+        return True
+    held, held_earlier = held_dates(storable.metadata), held_dates(earlier)
+    if held is None or held_earlier is None:
+        return held_earlier is None
+    final_from = storable.final_from or held.end
+    is_first_final = held_earlier.collected_at < final_from <= held.collected_at
+    compared = (REQUEST, WITHOUT_ROWS)
+    return is_first_final or any(earlier.get(name) != storable.metadata.get(name) for name in compared)
 
 
 def dated_objects(

@@ -1,30 +1,24 @@
-"""The key, the bytes and the metadata of an object."""
+"""The key and the bytes of an object."""
 
 from __future__ import annotations
 
-import codecs
-import hashlib
 import io
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote_to_bytes
+
+from flows.object_store.metadata import COLLECTED_AT, WINDOW_END, with_reason
 
 if TYPE_CHECKING:
     import polars as pl
 
 CSV_CONTENT_TYPE = "text/csv; charset=utf-8"
-WINDOW_START, WINDOW_END = "window-start", "window-end"
-"""User metadata of objects that are named by the date of their window."""
+REJECTED, SUPERSEDED = "_rejected", "_superseded"
+"""The folders, within an API's output folder, of objects that do not count as stored data."""
 
-WITHOUT_ROWS, RANGE_SEPARATOR = "without-rows", ".."
-COLLECTED_AT = "collected-at"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# S3 takes 2 KB of user metadata in all, of which only the texts have no bound of their own
-_MAX_TEXT = 700
-_MAX_METADATA = 1950
 _MAX_KEY_PART_BYTES = 255
 
 
@@ -37,17 +31,28 @@ class StorableObject:
         body: Its bytes.
         content_type: Its media type.
         metadata: User metadata, ASCII only.
+        final_from: From when on the data of its window does not change; None for the end of the window.
     """
 
     key: str
     body: bytes = field(repr=False)
     content_type: str
     metadata: Mapping[str, str]
+    final_from: datetime | None = None
 
     @property
     def is_dated(self) -> bool:
         """Whether it is named by the date of its window, and replaces an earlier object of that window."""
-        return WINDOW_END in self.metadata
+        return WINDOW_END in self.metadata and self.key.split("/")[-2] not in {REJECTED, SUPERSEDED}
+
+    def rejected(self, reason: str) -> StorableObject:
+        """This object in the folder of rejected objects, named by its time of collection as well."""
+        collected_at = datetime.fromisoformat(self.metadata[COLLECTED_AT])
+        return replace(
+            self,
+            key=key_in(REJECTED, self.key, collected_at),
+            metadata=with_reason(self.metadata, reason),
+        )
 
 
 @dataclass(frozen=True)
@@ -109,72 +114,24 @@ def object_key(output_folder: str, csv_prefix: str, stamp: str, extension: str =
 
 def numbered_key(key: str, number: int) -> str:
     """The key for the next object of the same name: `…_2.csv`, `…_3.csv`, `…_2.raw.json`."""
+    return _with_suffix(key, f"_{number}")
+
+
+def key_in(folder: str, key: str, collected_at: datetime) -> str:
+    """The key of an object that does not count as stored data.
+
+    Args:
+        folder: `REJECTED` or `SUPERSEDED`.
+        key: The key under which it would count: `a/b_20240101.csv`.
+        collected_at: When it was collected, which becomes part of the key:
+            `a/_superseded/b_20240101_20240102_030405.csv`.
+    """
+    output_folder, _, name = key.rpartition("/")
+    return f"{output_folder}/{folder}/{_with_suffix(name, f'_{run_stamp(collected_at)}')}"
+
+
+def _with_suffix(key: str, suffix: str) -> str:
     stem, _, extension = key.rpartition(".")
     if stem.endswith(".raw"):
         stem, extension = stem.removesuffix(".raw"), f"raw.{extension}"
-    return f"{stem}_{number}.{extension}"
-
-
-def object_metadata(
-    *,
-    api_name: str,
-    source_url: str,
-    collected_at: datetime,
-    rows: int,
-    columns: int,
-    body: bytes,
-    run_id: str,
-    pipeline_version: str,
-    window: tuple[datetime, datetime] | None = None,
-    without_rows: Iterable[tuple[str, str]] = (),
-) -> dict[str, str]:
-    """The user metadata of an object.
-
-    S3 takes ASCII only: other characters, and `%`, are percent-encoded as in URLs, which
-    `urllib.parse.unquote` decodes. Long texts are cut, ending in `...`. `window` is the start and the
-    exclusive end of the window that it holds, `without_rows` the first and the last stamp of each range of
-    the units in it without a row; ranges that are more than fit are left out.
-    """
-    dates = dict(
-        zip((WINDOW_START, WINDOW_END), (moment.isoformat() for moment in window or ()), strict=False)
-    )
-    metadata = {
-        "api-name": _ascii(api_name),
-        "source-url": _ascii(source_url, safe="%"),
-        COLLECTED_AT: collected_at.astimezone(UTC).isoformat(timespec="seconds"),
-        "rows": str(rows),
-        "columns": str(columns),
-        "sha256": hashlib.sha256(body).hexdigest(),
-        "run-id": run_id,
-        "pipeline-version": pipeline_version,
-        **dates,
-    }
-    gaps = _ranges_text(without_rows, _MAX_METADATA - sum(map(len, (*metadata, *metadata.values()))))
-    return {**metadata, WITHOUT_ROWS: gaps} if window and gaps else metadata
-
-
-def _ranges_text(ranges: Iterable[tuple[str, str]], room: int) -> str:
-    """Ranges of stamps: `20240110..20240112 20240120..20240120`."""
-    texts: list[str] = []
-    for first, last in ranges:
-        text = f"{first}{RANGE_SEPARATOR}{last}"
-        room -= len(text) + 1
-        if room < 0:
-            break
-        texts.append(text)
-    return " ".join(texts)
-
-
-def _ascii(text: str, safe: str = "") -> str:
-    # the percent-encoding of a URL must not be encoded again
-    encoded = quote(text.strip(), safe=" !\"#$&'()*+,-./:;<=>?@[]^_`{|}~" + safe)
-    if len(encoded) <= _MAX_TEXT:
-        return encoded
-    cut = re.sub(r"%[0-9A-F]?$", "", encoded[: _MAX_TEXT - 3])
-    # the last character must not be cut in the middle of its bytes
-    escapes = re.search(r"(?:%[0-9A-F]{2})*$", cut)
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    decoder.decode(unquote_to_bytes(escapes[0] if escapes else ""))
-    begun = len(decoder.getstate()[0])
-    cut = cut[: len(cut) - begun * len("%XX")]
-    return cut + "..."
+    return f"{stem}{suffix}.{extension}"

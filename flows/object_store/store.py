@@ -9,25 +9,28 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from flows.object_store.bucket_versioning import BucketVersioning
 from flows.object_store.buckets import secrets_of, static_secrets, without_blank_profiles
-from flows.object_store.dated_objects import DatedObject, HeldDates, dated_objects, held_dates
+from flows.object_store.conditional_writes import metadata_at, put_new
+from flows.object_store.dated_objects import (
+    DatedObject,
+    HeldDates,
+    dated_objects,
+    has_same_content,
+    held_dates,
+    is_new_data,
+)
 from flows.object_store.errors import StorageError, storage_error
 from flows.object_store.listing import CsvOf, ListedObject, newest_object
-from flows.object_store.objects import COLLECTED_AT, StorableObject, StoredObject, numbered_key
-from flows.object_store.uploads import is_uploaded_in_parts, upload
+from flows.object_store.metadata import COLLECTED_AT
+from flows.object_store.objects import SUPERSEDED, StorableObject, StoredObject, key_in, numbered_key
+from flows.object_store.uploads import upload
 
 if TYPE_CHECKING:
     from prefect_aws import S3Bucket
     from types_boto3_s3 import S3Client
 
 _MAX_NUMBER = 1000
-_CONFLICT_ATTEMPTS = 5
-_EXISTS_CODES = {"PreconditionFailed", "412"}
-# the last is the response to completing a multipart upload a second time
-_CONFLICT_CODES = {"ConditionalRequestConflict", "409", "NoSuchUpload"}
-# how servers without conditional writes respond to one
-_NOT_IMPLEMENTED_CODES = {"NotImplemented", "501", "InvalidArgument", "InvalidRequest"}
-_ABSENT_CODES = {"404", "NoSuchKey", "NotFound"}
 
 
 class ObjectStore:
@@ -47,6 +50,7 @@ class ObjectStore:
                 # raised by botocore for an endpoint that is no URL
                 raise storage_error(error, opening, self._secrets) from None
             self._secrets += static_secrets(self._client)
+        self._versioning = BucketVersioning(self._client, self.bucket)
 
     @property
     def bucket_folder(self) -> str:
@@ -62,9 +66,10 @@ class ObjectStore:
     def store(self, storable: StorableObject) -> StoredObject:
         """Store an object under its key, or the next free `_2`, `_3`, … where the key holds other content.
 
-        An object of a window replaces one of the same window that was collected earlier. Content that
-        is there already is not stored again. On a server that refuses conditional writes the key is looked
-        up first, so that two runs that store under one key at the same moment could overwrite each
+        An object of a window replaces one of the same window that was collected earlier and has other
+        content, which is kept in the folder of superseded objects unless the bucket has versioning. Content
+        that is there already is not stored again. On a server that refuses conditional writes the key is
+        looked up first, so that two runs that store under one key at the same moment could overwrite each
         other; a server that ignores the condition overwrites.
 
         Raises:
@@ -76,7 +81,7 @@ class ObjectStore:
         for number in range(1, _MAX_NUMBER):
             key = first_key if number == 1 else numbered_key(first_key, number)
             with self._failing(f"storing {self._uri(key)}"):
-                is_new = self._put_new(key, storable)
+                is_new = put_new(self._client, self.bucket, key, storable)
                 if is_new or self._holds(key, storable):
                     return StoredObject(key, self._uri(key), len(storable.body), already_there=not is_new)
         raise StorageError(
@@ -100,16 +105,37 @@ class ObjectStore:
     def _replace(self, key: str, storable: StorableObject) -> StoredObject:
         is_there = is_late = False
         with self._failing(f"storing {self._uri(key)}"):
-            if not self._put_new(key, storable):
-                metadata = self._metadata_at(key) or {}
-                is_there = _describes(metadata, storable)
+            if not put_new(self._client, self.bucket, key, storable):
+                earlier = self._metadata_at(key)
+                is_there = not is_new_data(storable, earlier)
                 # an object from the spool must not replace one that was collected after it; times in ISO 8601
                 # and UTC sort as text
-                is_late = metadata.get(COLLECTED_AT, "") > storable.metadata[COLLECTED_AT]
+                is_late = (earlier or {}).get(COLLECTED_AT, "") > storable.metadata[COLLECTED_AT]
                 if not (is_there or is_late):
-                    self._put(key, storable, only_if_new=False)
+                    if earlier is not None and not has_same_content(storable, earlier):
+                        self._keep_superseded(key, storable)
+                    upload(self._client, self.bucket, key, storable, only_if_new=False)
         already_there = is_there or is_late
         return StoredObject(key, self._uri(key), len(storable.body), already_there, is_late)
+
+    def _keep_superseded(self, key: str, successor: StorableObject) -> None:
+        """Store the object under a whole key in the folder of superseded objects, before it is replaced.
+
+        It is read and stored again rather than copied by the server: the rules against overwriting hold for
+        it too, on servers without conditional copies as well.
+        """
+        if self._versioning.is_enabled:
+            return
+        found = self._client.get_object(Bucket=self.bucket, Key=key)
+        held = held_dates(found["Metadata"])
+        superseded = StorableObject(
+            # an object that somebody else put there does not say when it was collected
+            key_in(SUPERSEDED, successor.key, held.collected_at if held else found["LastModified"]),
+            found["Body"].read(),
+            found.get("ContentType", successor.content_type),
+            found["Metadata"],
+        )
+        self.store(superseded)
 
     def check(self) -> None:
         """Check that the bucket exists and that the credentials give access to it.
@@ -167,40 +193,16 @@ class ObjectStore:
         Raises:
             StorageError: The bucket cannot be asked.
         """
+        return held_dates(self.metadata_of(key))
+
+    def metadata_of(self, key: str) -> dict[str, str]:
+        """The user metadata of the object with a whole key; {} where there is none.
+
+        Raises:
+            StorageError: The bucket cannot be asked.
+        """
         with self._failing(f"asking for {self._uri(key)}"):
-            return held_dates(self._metadata_at(key) or {})
-
-    def _put_new(self, key: str, storable: StorableObject) -> bool:
-        """Store an object where the key is free; False where it is taken."""
-        from botocore.exceptions import ClientError
-
-        for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
-            # a large object would be refused only after all its parts were sent
-            if is_uploaded_in_parts(storable) and self._metadata_at(key) is not None:
-                return False
-            try:
-                self._put(key, storable, only_if_new=True)
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
-                if code in _EXISTS_CODES:
-                    return False
-                if code in _NOT_IMPLEMENTED_CODES:
-                    # a server without conditional writes
-                    return self._put_unless_listed(key, storable)
-                if code not in _CONFLICT_CODES or attempt == _CONFLICT_ATTEMPTS:
-                    raise
-            else:
-                return True
-        return False
-
-    def _put_unless_listed(self, key: str, storable: StorableObject) -> bool:
-        if self._metadata_at(key) is not None:
-            return False
-        self._put(key, storable, only_if_new=False)
-        return True
-
-    def _put(self, key: str, storable: StorableObject, *, only_if_new: bool) -> None:
-        upload(self._client, self.bucket, key, storable, only_if_new=only_if_new)
+            return self._metadata_at(key) or {}
 
     def _holds(self, key: str, storable: StorableObject) -> bool:
         """Whether the object under `key` has the same content."""
@@ -213,14 +215,7 @@ class ObjectStore:
         return hashlib.sha256(self.read(key)).hexdigest() == digest
 
     def _metadata_at(self, key: str) -> dict[str, str] | None:
-        from botocore.exceptions import ClientError
-
-        try:
-            return self._client.head_object(Bucket=self.bucket, Key=key)["Metadata"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT_CODES:
-                return None
-            raise
+        return metadata_at(self._client, self.bucket, key)
 
     def _whole_key(self, key: str) -> str:
         return f"{self._folder}/{key}" if self._folder else key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -119,6 +120,7 @@ def _tabulate_records(documents: Sequence[Document], layout: Layout) -> RecordsT
 def _tabulate_archives(documents: Sequence[Document], labels: Sequence[_Labels], layout: Layout) -> Table:
     """Tabulate the members of archives, and documents that are none where archives were expected."""
     parts: list[Part] = []
+    counts: list[int] = []
     left_out: list[str] = []
     bytes_left = layout.max_bytes
     for document, its_labels in zip(documents, labels, strict=True):
@@ -126,6 +128,7 @@ def _tabulate_archives(documents: Sequence[Document], labels: Sequence[_Labels],
         bytes_left -= sum(len(member.body) for member in members)
         refuse_unlike_headers(members)
         parts += [Part(member, its_labels) for member in members]
+        counts.append(len(members))
         left_out += document.left_out
         if document.form == "zip":
             document.forget()
@@ -136,6 +139,8 @@ def _tabulate_archives(documents: Sequence[Document], labels: Sequence[_Labels],
         )
     form = formats.pop() if formats else "csv"
     table = tabulate(parts, replace(layout, format=form))
+    of_members = iter(table.rows_of_parts)
+    table = replace(table, rows_of_parts=tuple(sum(islice(of_members, count)) for count in counts))
     if not left_out:
         return table
     shown = ", ".join(map(show_name, left_out[:_MAX_NAMES])) + (", …" if left_out[_MAX_NAMES:] else "")
@@ -161,7 +166,8 @@ def _taken(document: Document) -> Any:
 
 def _labelled(records: RecordsTable, labels: Sequence[_Labels]) -> Table:
     """Put the labels of the parts in front, as columns."""
-    table, heights = records.table, records.heights
+    heights = records.heights
+    table = replace(records.table, rows_of_parts=heights)
     if not table.frame.height:
         return table
     columns: list[pl.Series] = []

@@ -66,6 +66,8 @@ class Table:
     findings: tuple[Finding, ...] = ()
     is_all_text: bool = False
     """The format has no types (CSV, XML): every column is the source's text."""
+    rows_of_parts: tuple[int, ...] = ()
+    """How many of its rows are of each part."""
 
     def typed(self) -> pl.DataFrame:
         """Return the frame with columns of numbers as numbers, also where the format has no types."""

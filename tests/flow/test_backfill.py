@@ -261,9 +261,34 @@ def test_a_day_of_which_only_some_is_published_is_not_stored_as_if_it_were_all(
     (result,) = pipeline.run_backfill(yesterday, yesterday)["results"]
     assert counts_of(result) == {"planned": 1, "failed": 1}
     assert "location 4001 is not published yet, while the rest is" in str(result["error"])
-    assert keys_in(embedded_s3, bucket) == []
+    assert [key.split("/")[1] for key in keys_in(embedded_s3, bucket)] == ["_rejected"]
     (again,) = pipeline.run_backfill(yesterday, yesterday)["results"]
     assert counts_of(again) == {"planned": 1, "stored": 1}
+
+
+def test_a_day_that_is_an_error_in_a_200_fails_and_does_not_replace_what_is_stored(
+    pipeline_on: PipelineOn,
+    write_config: WriteConfig,
+    isone: IsoneSandbox,
+    embedded_s3: EmbeddedS3,
+    bucket: str,
+) -> None:
+    pipeline = pipeline_on(write_config(lmp(isone, key_columns=["BeginDate"])))
+    days = (date(2024, 1, 1), date(2024, 1, 2))
+    pipeline.run_backfill(days[0], days[0])
+    first = rows_of(embedded_s3, bucket, "hub_lmp/hub_lmp_20240101.csv")
+    limited = faults.json_body(b'{"status": "error", "message": "rate limit exceeded"}')
+    isone.faults.add("*", limited, times=None)
+    (result,) = pipeline.run_backfill(*days, force=True)["results"]
+    assert counts_of(result) == {"planned": 2, "failed": 2}
+    assert (result["collection_status"], result["upload_status"], result["rows"]) == ("failed", "skipped", 0)
+    assert "returned an error: status error, message rate limit exceeded" in str(result["error"])
+    assert rows_of(embedded_s3, bucket, "hub_lmp/hub_lmp_20240101.csv").equals(first)
+    isone.faults.clear()
+    (again,) = pipeline.run_backfill(*days)["results"]
+    assert counts_of(again) == {"planned": 2, "already_stored": 1, "stored": 1}
+    kept = [key.split("/")[1] for key in keys_in(embedded_s3, bucket)]
+    assert kept == ["_rejected", "_rejected", "hub_lmp_20240101.csv", "hub_lmp_20240102.csv"]
 
 
 def test_days_before_an_archive_begins_do_not_end_the_backfill(

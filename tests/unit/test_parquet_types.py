@@ -13,6 +13,7 @@ from flows.api_config import ApiConfig
 from flows.collection.api_objects import storable_objects
 from flows.collection.api_table import CollectedTable
 from flows.collection.last_object_checks import TableChecks
+from flows.collection.last_objects import LastObjects
 from flows.collection.window_comparison import compare_with_window
 from flows.data_checks import csv_shape
 from flows.documents import Document
@@ -47,7 +48,7 @@ def test_changes_are_of_columns_that_are_known() -> None:
 def checks() -> TableChecks:
     """Of a bucket that is not asked, since there is no CSV object to compare."""
     credentials = AwsCredentials(aws_access_key_id="x", aws_secret_access_key=SecretStr("x"))
-    return TableChecks(ObjectStore(S3Bucket(bucket_name="none", credentials=credentials)))
+    return TableChecks(LastObjects(ObjectStore(S3Bucket(bucket_name="none", credentials=credentials))))
 
 
 def findings_of(checks: TableChecks, cell: str, day: int, severity: str = "warn") -> tuple[str, ...]:
@@ -68,7 +69,7 @@ def findings_of(checks: TableChecks, cell: str, day: int, severity: str = "warn"
     collection = plan_window(api, Window(start=start, end=end, last=start), NOW, "series")
     table = tabulate([Part(body)], Layout())
     collected = CollectedTable(responses, table, compare_with_window(collection, table.frame))
-    return checks.check(collection, collected, storable_objects(collection, collected, "run")).findings
+    return checks.check(collection, collected, storable_objects(collection, collected, "run"), None).findings
 
 
 def test_a_parquet_type_that_changes_between_windows_is_a_finding(checks: TableChecks) -> None:
