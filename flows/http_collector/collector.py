@@ -153,6 +153,9 @@ class HttpCollector:
             except AttemptFailedError as error:
                 if not error.retryable:
                     host.record_response()
+                if error.got_no_response and seconds < api.timeout_seconds:
+                    # the deadline of the API has ended the attempt, not its timeout
+                    error.reason += f": deadline_seconds ({api.deadline_seconds:g} s) is over"
                 raise
         host.record_response()
         return response
