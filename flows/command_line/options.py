@@ -74,8 +74,9 @@ def program_name() -> str:
 
 
 def print_json(document: object) -> None:
-    """Print a document on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    """Print a document on stdout; where that is not in UTF-8, in ASCII."""
+    is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=not is_utf8) + "\n")
 
 
 @contextmanager
