@@ -78,7 +78,9 @@ def _escaped(character: str) -> str:
         plain.append(r"\+")
     after_backslash, after_percent, after_ampersand = [re.escape(character)], [], []
     # ignoring case applies to an escaped letter, not to the number of its character
-    for case in sorted({each for each in (character, character.lower(), character.upper()) if len(each) == 1}):
+    for case in sorted(
+        {each for each in (character, character.lower(), character.upper()) if len(each) == 1}
+    ):
         code, utf16 = ord(case), case.encode("utf-16-be", "surrogatepass")
         units = [f"u{utf16[at : at + 2].hex()}" for at in range(0, len(utf16), 2)]
         after_backslash += [_BACKSLASHES.join(units), f"U{code:08x}"]

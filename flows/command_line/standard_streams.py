@@ -67,7 +67,7 @@ def tolerated_streams() -> Iterator[None]:
             stream.reconfigure(errors="backslashreplace")
     before = sys.stdout, sys.stderr
     output = _Output(sys.stdout)
-    sys.stdout, sys.stderr = output, _Output(sys.stderr)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = output, _Output(sys.stderr)
     try:
         yield
     except SystemExit as ending:

@@ -7,7 +7,7 @@ A `Document` holds a body and what it decodes to; `decode_json`, `decode_xml`, `
 from flows.documents.archive import Member, archive_members
 from flows.documents.csv_document import CsvRows, read_csv_rows
 from flows.documents.document import Document, DocumentFormat
-from flows.documents.errors import DocumentError, shortened, show_path
+from flows.documents.errors import MAX_MESSAGE, DocumentError, shortened, show_path
 from flows.documents.json_document import (
     DecimalText,
     IntegerText,
@@ -22,6 +22,7 @@ from flows.documents.record_search import find_records, values_at, walk_to_recor
 from flows.documents.xml_document import decode_xml
 
 __all__ = [
+    "MAX_MESSAGE",
     "CsvRows",
     "DecimalText",
     "Document",

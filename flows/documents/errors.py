@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 _MAX_HEAD_LENGTH = 2_000
 _MAX_REASON = 300
 _MAX_KEY = 100
+# column names of a megabyte, or a thousand of them
+MAX_MESSAGE = 1_000
 TOP_OF_DOCUMENT = "top of the document"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from flows.api_config import ConfigError, Problem, environment, load_config, resolve_secrets, select_apis
 from flows.collection.api_table import collect_table
+from flows.documents import MAX_MESSAGE, shortened
 from flows.http_collector import HttpCollector
 from flows.request_plan import plan_collections
 
@@ -65,7 +66,9 @@ def preview_api(config_file: Path, name: str, first_rows: int = 5) -> ApiPreview
     with HttpCollector(chosen, secrets) as collector:
         collected = collect_table(collection, collector)
         requests = collector.attempts(collection)
-        findings = [collector.redact(finding.message) for finding in collected.table.findings]
+        findings = [
+            shortened(collector.redact(finding.message), MAX_MESSAGE) for finding in collected.table.findings
+        ]
     typed = collected.table.typed()
     return ApiPreview(
         api_name=chosen[0].name,

@@ -50,7 +50,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def run_until_stdin_closes(command: Sequence[str]) -> list[str]:
-    """A command that runs a program which does not watch its standard input, and kills it when that closes."""
+    """The command that runs a program and kills it when its own standard input is closed."""
     return [sys.executable, "-c", _RUN_UNTIL_STDIN_CLOSES, *command]
 
 

@@ -19,8 +19,8 @@ from flows.api_config import ApiConfig, ResolvedSecrets
 from flows.collection.api_table import CollectedTable, collect_table
 from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector
-from flows.http_collector.host_limits import MAX_CONSECUTIVE_TIMEOUTS
 from flows.http_collector.deadlines import BoundedClient
+from flows.http_collector.host_limits import MAX_CONSECUTIVE_TIMEOUTS
 from flows.http_collector.redirects import is_redirect_inward
 from flows.request_plan import plan_collections
 from tests.conftest import NOW, IsoneSandbox, eventually
@@ -252,7 +252,7 @@ def test_another_machines_redirect_or_link_into_a_private_network_is_not_followe
     # the proxy takes the place of another machine, to which tests send no requests
     with raw_server(as_proxy) as (proxy, heard):
         monkeypatch.setenv("HTTP_PROXY", proxy)
-        paging = {"pagination": {"kind": "next_link", "at": "next"}} if leads == "is a link" else {}
+        paging = {"pagination": {"kind": "next_link", "link": "next"}} if leads == "is a link" else {}
         entry = api_at("http://far-away.invalid/x", allow_insecure=True, **paging)
         with pytest.raises(CollectionError) as raised:
             collect_whole(entry)

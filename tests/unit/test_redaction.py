@@ -76,9 +76,7 @@ ACCENTED_FORMS: dict[str, Callable[[str], str]] = {
     "latin-1 form": lambda text: quote_plus(text, encoding="latin-1"),
     "javascript's escape": lambda text: quote(text, encoding="latin-1").replace("%E", "%u00E"),
     "python": lambda text: ascii(text)[1:-1],
-    "octal": lambda text: "".join(
-        f"\\{octet:03o}" if octet > 127 else chr(octet) for octet in text.encode()
-    ),
+    "octal": lambda text: "".join(f"\\{octet:03o}" if octet > 127 else chr(octet) for octet in text.encode()),
     "html names": lambda text: "".join(
         f"&{codepoint2name[ord(letter)]};" if letter > "z" else letter for letter in text
     ),
