@@ -11,6 +11,7 @@ from flows.command_line.catalog_commands import add, catalog, preview
 from flows.command_line.check_commands import status, validate
 from flows.command_line.options import EXIT_INTERRUPTED, exit_on_sigterm
 from flows.command_line.run_commands import demo, drain, run
+from flows.command_line.standard_streams import tolerated_streams
 from flows.process.interrupts import resend_swallowed_interrupts
 
 app = typer.Typer(
@@ -28,11 +29,12 @@ def main() -> None:
     """Run the command line; `flows/run_report/README.md` lists the exit codes."""
     signal.signal(signal.SIGTERM, exit_on_sigterm)
     resend_swallowed_interrupts()
-    try:
-        app()
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(EXIT_INTERRUPTED)
+    with tolerated_streams():
+        try:
+            app()
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            sys.exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from flows.collection.api_objects import storable_objects
 from flows.collection.api_table import CollectedTable, collect_table
 from flows.collection.last_object_checks import TableChecks
 from flows.collection.last_objects import LastObjects, Lookup
-from flows.documents import DocumentError
+from flows.documents import MAX_MESSAGE, DocumentError, shortened
 from flows.http_collector import CollectionError, HttpCollector
 from flows.object_store import KeptObjects, ObjectStore, Spool, StorableObject, StorageError
 from flows.request_plan import PlannedCollection
@@ -240,8 +240,8 @@ class ApiCollector:
         return ApiOutcome(api.name, api.output_folder, "success", "skipped", attempts=attempts)
 
     def _redacted(self, messages: Iterable[str]) -> tuple[str, ...]:
-        # a response may repeat the credentials of its request
-        return tuple(map(self.collector.redact, messages))
+        # a response may repeat the credentials of its request; cut once they are redacted
+        return tuple(shortened(self.collector.redact(message), MAX_MESSAGE) for message in messages)
 
     def _seconds(self, collection: PlannedCollection) -> float:
         return time.monotonic() - self._started.get(collection.identity, time.monotonic())

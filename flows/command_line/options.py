@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -59,12 +59,19 @@ def requested_days(start: datetime | None, end: datetime | None, *, force: bool)
 
 
 def prepare_prefect() -> None:
-    """Set defaults that Prefect reads from the environment when it is imported; they override nothing."""
+    """Set what Prefect reads from the environment when it is imported, and create the folder of its home.
+
+    The settings are defaults: they override nothing.
+    """
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows")
     # tracebacks that the embedded server logs while it starts and stops are harmless
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    # Prefect creates the folder, but not those above it; without a home at all it says so itself
+    with suppress(OSError, RuntimeError):
+        home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+        home.parent.mkdir(parents=True, exist_ok=True)
 
 
 def program_name() -> str:
@@ -74,8 +81,9 @@ def program_name() -> str:
 
 
 def print_json(document: object) -> None:
-    """Print a document on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    """Print a document on stdout; where that is not in UTF-8, in ASCII."""
+    is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=not is_utf8) + "\n")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from flows.documents.body_format import DocumentFormat
 from flows.documents.compression import TooLargeError
 from flows.documents.csv_document import CsvRows, read_csv_rows
 from flows.documents.document import Document
-from flows.documents.errors import DocumentError, shortened, show_name, show_path
+from flows.documents.errors import MAX_MESSAGE, DocumentError, shortened, show_name, show_path
 from flows.documents.json_document import (
     DecimalText,
     IntegerText,
@@ -23,6 +23,7 @@ from flows.documents.record_search import find_records, values_at, walk_to_recor
 from flows.documents.xml_document import decode_xml
 
 __all__ = [
+    "MAX_MESSAGE",
     "CsvRows",
     "DecimalText",
     "Document",

@@ -12,6 +12,8 @@ _MAX_HEAD_LENGTH = 2_000
 _MAX_REASON = 300
 _MAX_KEY = 100
 _MAX_NAME = 200
+# column names of a megabyte, or a thousand of them
+MAX_MESSAGE = 1_000
 TOP_OF_DOCUMENT = "top of the document"
 
 

@@ -21,7 +21,7 @@ from flows.http_collector.errors import (
     timed_out,
     unusable_status,
 )
-from flows.http_collector.redirects import is_redirect_inward
+from flows.http_collector.redirects import is_redirect_inward, network_name
 from flows.http_collector.response import Response
 from flows.http_collector.response_bodies import (
     UnsupportedCodingError,
@@ -197,9 +197,12 @@ class Attempt:
     def _check_target(self, from_url: httpx.URL, to_url: httpx.URL, leads: str) -> None:
         if to_url.scheme not in {"http", "https"} or not to_url.host:
             raise self._failure(f"{leads} to something that is not http(s)")
-        if not self.request.api.allow_local_redirects and is_redirect_inward(from_url.host, to_url.host):
+        # as bytes: the form in which the name is resolved to connect to it
+        from_host, to_host = from_url.raw_host.decode(), to_url.raw_host.decode()
+        addresses = self.client.addresses
+        if not self.request.api.allow_local_redirects and is_redirect_inward(from_host, to_host, addresses):
             raise self._failure(
-                f"{leads} to this machine or a link-local address ({to_url.host}): "
+                f"{leads} to {network_name(to_host, addresses)} ({to_url.host}): "
                 'set "allow_local_redirects": true if that is intended'
             )
         is_downgrade = from_url.scheme == "https" and to_url.scheme == "http"

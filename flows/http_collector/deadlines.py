@@ -12,14 +12,17 @@ module can go when httpx has a total timeout and a way to cancel a read.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import httpcore
 import httpx
+
+from flows.http_collector.redirects import resolve
 
 # how long a blocked read may take to notice that the run is ending
 _SLICE_SECONDS = 0.25
@@ -36,19 +39,28 @@ class BoundedClient(httpx.Client):
     def __init__(self, stopping: threading.Event, **options: Any) -> None:
         super().__init__(**options)
         self._deadline = _Deadline(stopping)
+        self._addresses: dict[str, list[str]] = {}
         # a transport passed to httpx.Client would switch off the proxies named in the environment
         for transport in (self._transport, *self._mounts.values()):
             if isinstance(transport, httpx.HTTPTransport):
                 pool = transport._pool
-                pool._network_backend = _BoundedBackend(pool._network_backend, self._deadline)
+                backend = pool._network_backend
+                pool._network_backend = _BoundedBackend(backend, self._deadline, self.addresses)
 
     def has_proxy_for(self, url: httpx.URL) -> bool:
         """Whether requests to a URL are sent through a proxy that the environment names."""
         return self._transport_for_url(url) is not self._transport
 
     def end_within(self, seconds: float) -> None:
-        """Set the deadline of all reads to `seconds` from now."""
+        """Begin an exchange: all its reads end `seconds` from now, and it resolves names anew."""
         self._deadline.at = time.monotonic() + seconds
+        self._addresses.clear()
+
+    def addresses(self, host: str) -> list[str]:
+        """The addresses of a host, resolved once in an exchange: those that were checked are connected to."""
+        if host not in self._addresses:
+            self._addresses[host] = resolve(host)
+        return self._addresses[host]
 
 
 class _Deadline:
@@ -74,9 +86,15 @@ class _Deadline:
 
 
 class _BoundedBackend(httpcore.NetworkBackend):
-    def __init__(self, backend: httpcore.NetworkBackend, deadline: _Deadline) -> None:
+    def __init__(
+        self,
+        backend: httpcore.NetworkBackend,
+        deadline: _Deadline,
+        addresses: Callable[[str], Sequence[str]],
+    ) -> None:
         self._backend = backend
         self._deadline = deadline
+        self._addresses = addresses
 
     def connect_tcp(
         self,
@@ -86,7 +104,13 @@ class _BoundedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        # where the name does not resolve, the error is that of connecting to it
+        *others, last = self._addresses(host) or [host]
+        for address in others:
+            with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                stream = self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                return _BoundedStream(stream, self._deadline)
+        stream = self._backend.connect_tcp(last, port, timeout, local_address, socket_options)
         return _BoundedStream(stream, self._deadline)
 
     def connect_unix_socket(

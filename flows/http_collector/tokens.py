@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import msgspec
 
 from flows.api_config import OAuth2PasswordAuth, ResolvedSecrets, TokenAuth
 from flows.documents import TooLargeError
-from flows.http_collector.errors import AttemptFailedError, failed_exchange, failed_status
+from flows.http_collector.errors import AttemptFailedError, failed_exchange, failed_status, provider_message
 from flows.http_collector.response_bodies import UnsupportedCodingError, decoded_chunks, error_body_start
 
 # renewed this long before it expires, so that it does not expire in flight
@@ -95,7 +96,7 @@ class TokenStore:
             raise AttemptFailedError(f"{shown} {error}", retryable=False) from None
         token = document.get(auth.token_field)
         if not isinstance(token, str) or not token.strip() or not token.isascii() or not token.isprintable():
-            fields = ", ".join(sorted(document)) or "none"
+            fields = provider_message(self.redact(", ".join(sorted(document)))) or "none"
             cause = f"{shown} gave no token in '{auth.token_field}'; the fields of its response: {fields}"
             raise AttemptFailedError(cause, retryable=False)
         return token, _lifetime(document)
@@ -145,6 +146,7 @@ def _decoded(body: bytes, shown: str) -> Mapping[str, Any]:
 def _lifetime(document: Mapping[str, Any]) -> float:
     try:
         # some services write the number as a string
-        return max(float(document["expires_in"]), 1.0)
-    except (KeyError, TypeError, ValueError):
+        seconds = float(document["expires_in"])
+    except (KeyError, TypeError, ValueError, OverflowError):
         return _DEFAULT_LIFETIME_SECONDS
+    return _DEFAULT_LIFETIME_SECONDS if math.isnan(seconds) else max(seconds, 1.0)

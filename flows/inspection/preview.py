@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from flows.api_config import ConfigError, Problem, environment, load_config, resolve_secrets, select_apis
 from flows.collection.api_table import collect_table
+from flows.documents import MAX_MESSAGE, shortened
 from flows.http_collector import HttpCollector
 from flows.request_plan import plan_collections
 
@@ -68,7 +69,7 @@ def preview_api(config_file: Path, name: str, first_rows: int = 5) -> ApiPreview
         messages = [finding.message for finding in collected.table.findings]
         if collected.rejection:
             messages.insert(0, collected.rejection)
-        findings = [collector.redact(message) for message in messages]
+        findings = [shortened(collector.redact(message), MAX_MESSAGE) for message in messages]
     typed = collected.table.typed()
     return ApiPreview(
         api_name=chosen[0].name,

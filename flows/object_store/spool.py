@@ -114,7 +114,7 @@ class Spool:
     def refusal(self) -> str | None:
         """Why the folder cannot be written, as far as that shows beforehand; None where it can."""
         try:
-            nearest = next(folder for folder in (self.folder, *self.folder.parents) if folder.exists())
+            nearest = next(folder for folder in (self.folder, *self.folder.parents) if _exists(folder))
             if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
                 return None
         except OSError:
@@ -230,6 +230,15 @@ def _read(entry: SpoolEntry) -> StorableObject:
     if hashlib.sha256(body).hexdigest() != entry.sha256:
         raise SpoolError(_damaged(entry.body_file))
     return StorableObject(entry.key, body, entry.content_type, entry.metadata)
+
+
+def _exists(folder: Path) -> bool:
+    """Like `Path.exists`, which since Python 3.14 also returns false for a folder that cannot be read."""
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _damaged(file: Path) -> str:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import functools
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -14,11 +11,29 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 _POLL_SECONDS = 0.05
 _LOG_TAIL_LINES = 15
-_PR_SET_PDEATHSIG = 1
-# loaded at import time: the child must not import anything between fork and exec
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+# psutil adds the time of the boot to a start time, and the system corrects its clock
+START_TIME_TOLERANCE_SECONDS = 5
+# Windows: Ctrl-C reaches only this process, as with a session of its own elsewhere
+_NEW_PROCESS_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+
+_RUN_UNTIL_STDIN_CLOSES = """
+import os, subprocess, sys, threading
+
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+
+
+def kill_with_parent():
+    os.read(0, 1)
+    child.kill()
+
+
+threading.Thread(target=kill_with_parent, daemon=True).start()
+sys.exit(child.wait())
+"""
 
 
 class ServerStartError(RuntimeError):
@@ -34,13 +49,18 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
+def run_until_stdin_closes(command: Sequence[str]) -> list[str]:
+    """The command that runs a program and kills it when its own standard input is closed."""
+    return [sys.executable, "-c", _RUN_UNTIL_STDIN_CLOSES, *command]
+
+
 class ChildProcess:
     """One server process, the only one of its name in its folder.
 
-    The process runs in a session of its own, so that Ctrl-C reaches only the parent, which then stops it. On
-    Linux the kernel kills it when the thread that started it ends: start it from a thread that lives long
-    enough. A process that a killed run left behind is killed before the next one starts. While the run that
-    started it is alive, another run cannot start one in the same folder.
+    Ctrl-C reaches only the parent, which then stops the process. When the parent ends, even by SIGKILL, the
+    system closes the standard input of the process, which must then exit. A process that a killed run left
+    behind is killed before the next one starts. While the run that started it is alive, another run cannot
+    start one in the same folder.
 
     Args:
         name: Base name of its log (`<name>.log`) and of the file with its process ID (`<name>.pid`).
@@ -66,42 +86,29 @@ class ChildProcess:
         """Whether the process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
-    def start(
-        self,
-        command: Sequence[str],
-        env: Mapping[str, str] | None = None,
-        pass_fds: Sequence[int] = (),
-        *,
-        watches_stdin: bool = False,
-    ) -> None:
+    def start(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         """Start the process and write its output to its log.
 
         Args:
-            command: The program and its arguments.
+            command: The program and its arguments; it exits when its standard input is closed
+                (`run_until_stdin_closes` adds this to any program).
             env: The environment; that of this process if None.
-            pass_fds: File descriptors of this process that the child inherits.
-            watches_stdin: The child exits when its standard input is closed, which happens when this process
-                exits. Without it, the child is killed when the thread that started it exits.
 
         Raises:
             ServerStartError: A process of this name runs in the folder and its parent is alive.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._kill_left_behind()
-        # only system calls are allowed between fork and exec
-        dies_with_thread = _LIBC and not watches_stdin
-        before_exec = functools.partial(_die_with_parent, os.getpid()) if dies_with_thread else None
         with self._log_file.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the command is not user input
                 list(command),
                 env=dict(env) if env is not None else None,
                 cwd=self._folder,
-                stdin=subprocess.PIPE if watches_stdin else subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=tuple(pass_fds),
-                preexec_fn=before_exec,  # noqa: PLW1509
+                creationflags=_NEW_PROCESS_GROUP,
             )
         identities = " ".join((_identity(self._process.pid), _identity(os.getpid())))
         self._pid_file.write_text(identities, encoding="utf-8")
@@ -128,12 +135,13 @@ class ChildProcess:
         """Stop the process and the processes that it started; does nothing if it is not running."""
         if self._process is None:
             return
-        if self.is_running and self._grace_seconds:
-            self._process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(self._grace_seconds)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.poll() is None:
+            family = _with_children(self._process.pid)
+            if self._grace_seconds:
+                self._process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(self._grace_seconds)
+            _kill(family)
         self._process.wait()
         if self._process.stdin:
             self._process.stdin.close()
@@ -146,51 +154,65 @@ class ChildProcess:
 
     def _kill_left_behind(self) -> None:
         try:
-            left_behind, parent = self._pid_file.read_text(encoding="utf-8").split()
+            left_behind, parent = map(_running, self._pid_file.read_text(encoding="utf-8").split())
         except (OSError, ValueError):
             return
-        if not _is_alive(left_behind):
+        if left_behind is None:
             return
-        pid = int(left_behind.partition("@")[0])
-        if _is_alive(parent):
+        if parent is not None:
             raise ServerStartError(
-                f"{self.name} (process {pid}) is running in {self._folder} for another run, process "
-                f"{parent.partition('@')[0]}: end that run first, or use another folder"
+                f"{self.name} (process {left_behind.pid}) is running in {self._folder} for another run, "
+                f"process {parent.pid}: end that run first, or use another folder"
             )
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-        while _is_alive(left_behind):
-            time.sleep(_POLL_SECONDS)
+        _kill(_with_children(left_behind.pid))
 
 
-def _die_with_parent(parent: int) -> None:
-    if _LIBC:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            # the parent ended before prctl was called
-            os._exit(1)
+def _with_children(pid: int) -> list[psutil.Process]:
+    """A process, after the processes that it and they have started."""
+    try:
+        process = psutil.Process(pid)
+        return [*process.children(recursive=True), process]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    """Kill processes, and wait until they have ended."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    while any(map(_is_running, processes)):
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_running(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _identity(pid: int) -> str:
-    """`PID@START`: the process ID and the start time in clock ticks, which distinguishes reused IDs.
+    """`PID@START`: the process ID and the start time in seconds, which distinguishes reused IDs.
 
-    START is empty for a process that has ended, and on systems other than Linux.
+    START is 0 for a process that has ended.
     """
-    return f"{pid}@{_status(pid)[1]}"
-
-
-def _is_alive(identity: str) -> bool:
-    pid, _, started_at = identity.partition("@")
-    state, start = _status(int(pid)) if pid.isdecimal() else ("", "")
-    return bool(started_at) and start == started_at and state != "Z"
-
-
-def _status(pid: int) -> tuple[str, str]:
-    """State and start time of a process from Linux's `/proc/PID/stat`; empty strings if there is none."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "", ""
-    # the second field, the name in parentheses, may itself contain spaces and parentheses
-    fields = stat.rpartition(")")[2].split()
-    return fields[0], fields[19]
+        return f"{pid}@{psutil.Process(pid).create_time()}"
+    except psutil.NoSuchProcess:
+        return f"{pid}@0"
+
+
+def _running(identity: str) -> psutil.Process | None:
+    """The process of an identity, or None if it has ended.
+
+    Raises:
+        ValueError: This is no identity.
+    """
+    pid, _, started_at = identity.partition("@")
+    try:
+        process = psutil.Process(int(pid))
+        is_same = abs(process.create_time() - float(started_at)) < START_TIME_TOLERANCE_SECONDS
+    except psutil.Error:
+        return None
+    return process if is_same and _is_running(process) else None

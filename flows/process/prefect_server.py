@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -16,23 +15,29 @@ from flows.process.child_process import ChildProcess
 # the garbage collector is off during the imports, as in `loading_modules`: a run of four small APIs on a
 # server of its own takes 4.5 s of CPU time with this, and 5.3 s without
 _SERVE = """
-import gc, os, signal, socket, sys, threading
+import gc, os, socket, threading
 
 
 def exit_with_parent():
     os.read(0, 1)
-    os.kill(os.getpid(), signal.SIGKILL)
+    os._exit(1)
 
 
 threading.Thread(target=exit_with_parent, daemon=True).start()
+listener = socket.create_server(("127.0.0.1", 0))
+url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+print(url, flush=True)
+os.environ["PREFECT_SERVER_UI_API_URL"] = f"{url}/api"
 gc.disable()
 import uvicorn
 from prefect.server.api.server import create_app
 gc.freeze()
 gc.enable()
 config = uvicorn.Config(create_app, factory=True, log_level="warning", lifespan="on")
-uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
+uvicorn.Server(config).run(sockets=[listener])
 """
+
+_PORT_SECONDS = 60
 
 
 class EmbeddedPrefectServer:
@@ -75,13 +80,15 @@ class EmbeddedPrefectServer:
         return {"PREFECT_HOME": str(self._home), "PREFECT_API_URL": self.api_url}
 
     def start(self) -> None:
-        """Start the process; `wait_until_ready` waits until it responds."""
-        # the child inherits the open socket: a port that is only free now could be taken before it starts
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            descriptor = listener.fileno()
-            command = [sys.executable, "-c", _SERVE, str(descriptor)]
-            self._process.start(command, env=self._environment(), pass_fds=[descriptor], watches_stdin=True)
+        """Start the process and wait until it has a port; `wait_until_ready` waits until it responds.
+
+        Raises:
+            ServerStartError: The server ended at once, or another run uses the folder.
+        """
+        self._process.start([sys.executable, "-c", _SERVE], env=self._environment())
+        # the server chooses its port: one that is only free now could be taken before it starts
+        self._process.wait_until_ready(self._has_port, _PORT_SECONDS)
+        self.url = self._process.log.partition("\n")[0]
 
     def wait_until_ready(self, timeout_seconds: float = 120) -> None:
         """Wait until the API responds; with a new home the server first creates its database."""
@@ -99,6 +106,9 @@ class EmbeddedPrefectServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _has_port(self) -> bool:
+        return "\n" in self._process.log
+
     def _is_ready(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.api_url}/health", timeout=5) as response:  # noqa: S310 - a loopback URL
@@ -115,7 +125,6 @@ class EmbeddedPrefectServer:
         settings = {
             "PREFECT_HOME": str(self._home),
             "PREFECT_SERVER_UI_ENABLED": "1" if self._serve_ui else "0",
-            "PREFECT_SERVER_UI_API_URL": self.api_url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "0",
             "PREFECT_LOGGING_LEVEL": "WARNING",
         }

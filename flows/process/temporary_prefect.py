@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from flows.process.child_process import ServerStartError
 from flows.process.memory import loading_modules
 from flows.process.prefect_server import EmbeddedPrefectServer
+from flows.process.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
     from flows.api_config import ConfigError
@@ -84,10 +85,8 @@ class _SharedServer:
 
     def _start(self, home: Path) -> None:
         with ExitStack() as starting:
-            folder = starting.enter_context(
-                tempfile.TemporaryDirectory(prefix="energy-pipeline-", ignore_cleanup_errors=True)
-            )
-            self.server = EmbeddedPrefectServer(home, folder=Path(folder), inherits_settings=True)
+            folder = starting.enter_context(temporary_folder())
+            self.server = EmbeddedPrefectServer(home, folder=folder, inherits_settings=True)
             starting.callback(self.server.stop)
             self.server.start()
             self._running = starting.pop_all()

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from flows.process.child_process import ChildProcess, ServerStartError, free_ports
+from flows.process.child_process import ChildProcess, ServerStartError, free_ports, run_until_stdin_closes
 from flows.sandbox.s3_identities import S3Identity, kept_owner, write_identities
 
 if TYPE_CHECKING:
@@ -187,30 +187,29 @@ class EmbeddedS3:
         identities_file = write_identities(self._folder, [self._owner, *self._more_identities])
         self._ports = ports
         self.endpoint_url = f"http://127.0.0.1:{ports[0]}"
-        self._process.start(
-            [
-                program,
-                "server",
-                f"-dir={self._folder}",
-                "-ip=127.0.0.1",
-                "-ip.bind=127.0.0.1",
-                "-filer",
-                "-s3",
-                f"-s3.config={identities_file}",
-                "-s3.autoCreateBucket=false",
-                "-s3.port.iceberg=0",
-                "-s3.port.lance=0",
-                # a single master needs no election; a late election would delay the storage by five
-                # seconds, in which objects cannot be read
-                "-master.peers=none",
-                "-master.telemetry=false",
-                "-master.volumeSizeLimitMB=256",
-                "-volume.max=1000",
-                *(f"{option}={port}" for option, port in zip(PORT_OPTIONS, ports, strict=True)),
-            ],
-            # one volume for each new bucket instead of seven: the volumes would last for few buckets
-            env={**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
-        )
+        command = [
+            program,
+            "server",
+            f"-dir={self._folder}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-filer",
+            "-s3",
+            f"-s3.config={identities_file}",
+            "-s3.autoCreateBucket=false",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            # a single master needs no election; a late election would delay the storage by five
+            # seconds, in which objects cannot be read
+            "-master.peers=none",
+            "-master.telemetry=false",
+            "-master.volumeSizeLimitMB=256",
+            "-volume.max=1000",
+            *(f"{option}={port}" for option, port in zip(PORT_OPTIONS, ports, strict=True)),
+        ]
+        # one volume for each new bucket instead of seven: the volumes would last for few buckets
+        env = {**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+        self._process.start(run_until_stdin_closes(command), env)
 
     def _has_failed_on_a_port(self) -> bool:
         return not self._process.is_running and _PORT_TAKEN in self._process.log

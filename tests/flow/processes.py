@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+
+import psutil
 
 
 def processes_that_mention(text: str) -> list[int]:
     """The ids of other processes whose environment, command line or working directory contains `text`."""
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            content = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
-            content += os.fsencode((folder / "cwd").readlink())
-        except OSError:
-            # it has ended, or belongs to another user
-            continue
-        if text.encode() in content and int(folder.name) != os.getpid():
-            found.append(int(folder.name))
+    # processes of other users have no values here
+    for process in psutil.process_iter(["environ", "cmdline", "cwd"], ad_value=None):
+        environment, command, folder = (process.info[name] for name in ("environ", "cmdline", "cwd"))
+        mentions = [*(environment or {}).values(), *(command or ()), folder or ""]
+        if process.pid != os.getpid() and any(text in each for each in mentions):
+            found.append(process.pid)
     return found

@@ -81,3 +81,16 @@ def test_lists_that_are_kept_are_told_once_and_again_where_columns_are_new(
     assert findings() == [kept]
     assert findings() == []
     assert findings(note="x") == [kept, "columns that the last object did not have: note"]
+
+
+def test_findings_that_repeat_long_names_are_cut(
+    pipeline_on: MakePipeline, write_config: WriteConfig, isone: IsoneSandbox
+) -> None:
+    pipeline = pipeline_on(write_config(isone.api("long names", "genfuelmix/current")))
+    lists = {f"list_{number:0100}": [{"mw": 1}] for number in range(1_000)}
+    for row in ({"hour": 1}, {"hour": 1, **lists}):
+        isone.faults.add("*", response(row), times=1)
+        (result,) = pipeline.run_full_pipeline()["results"]
+        assert result["error"] is None
+        assert all(len(finding) <= 1_001 for finding in result["findings"])
+    assert any(finding.endswith("…") for finding in result["findings"])

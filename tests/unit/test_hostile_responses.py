@@ -19,6 +19,7 @@ from flows.api_config import ApiConfig, ResolvedSecrets
 from flows.collection.api_table import CollectedTable, collect_table
 from flows.documents import DocumentError
 from flows.http_collector import CollectionError, HttpCollector
+from flows.http_collector.deadlines import BoundedClient
 from flows.http_collector.host_limits import MAX_CONSECUTIVE_TIMEOUTS
 from flows.http_collector.redirects import is_redirect_inward
 from flows.request_plan import plan_collections
@@ -208,10 +209,82 @@ def test_a_redirect_to_the_machines_link_is_not_followed(isone: IsoneSandbox, ta
         ("127.0.0.1", "192.0.2.2", False),
         ("169.254.1.1", "169.254.1.2", False),
         ("192.0.2.1", "no-such-host.invalid", False),
+        ("192.0.2.1", "10.1.2.3", True),
+        ("192.0.2.1", "172.31.255.255", True),
+        ("192.0.2.1", "192.168.0.1", True),
+        ("192.0.2.1", "100.64.0.1", True),
+        ("192.0.2.1", "100.127.255.255", True),
+        ("192.0.2.1", "100.128.0.1", False),
+        ("192.0.2.1", "172.32.0.1", False),
+        ("192.0.2.1", "fc00::1", True),
+        ("192.0.2.1", "fd12:3456::1", True),
+        ("192.0.2.1", "2001:db8::1", False),
+        ("192.0.2.1", "fe80::1%lo", True),
+        ("192.0.2.1", "::ffff:10.0.0.1", True),
+        ("192.0.2.1", "64:ff9b::10.0.0.1", True),
+        ("192.0.2.1", "64:ff9b::192.0.2.1", False),
+        ("192.0.2.1", "2002:a00:1::", True),
+        ("192.0.2.1", "::127.0.0.1", True),
+        # an API in a private network
+        ("10.1.2.3", "192.168.0.1", False),
+        ("10.1.2.3", "127.0.0.1", True),
+        ("10.1.2.3", "169.254.169.254", True),
+        ("127.0.0.1", "10.1.2.3", False),
+        ("127.0.0.1", "169.254.169.254", True),
     ],
 )
 def test_whether_a_redirect_leads_inward(from_host: str, to_host: str, inward: bool) -> None:
     assert is_redirect_inward(from_host, to_host) is inward
+
+
+@pytest.mark.parametrize("leads", ["redirects", "is a link"])
+@pytest.mark.parametrize("host", ["10.1.2.3", "192.168.0.1", "100.64.0.1", "[fd12::1]"])
+def test_another_machines_redirect_or_link_into_a_private_network_is_not_followed(
+    monkeypatch: pytest.MonkeyPatch, host: str, leads: str
+) -> None:
+    def as_proxy(connection: socket.socket, _ended: threading.Event) -> None:
+        if leads == "redirects":
+            head, body = f"302 Found\r\nLocation: http://{host}/x", ""
+        else:
+            head, body = "200 OK", f'{{"rows": [{{"a": 1}}], "next": "http://{host}/x"}}'
+        connection.sendall(f"HTTP/1.1 {head}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+
+    # the proxy takes the place of another machine, to which tests send no requests
+    with raw_server(as_proxy) as (proxy, heard):
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        paging = {"pagination": {"kind": "next_link", "link": "next"}} if leads == "is a link" else {}
+        entry = api_at("http://far-away.invalid/x", allow_insecure=True, **paging)
+        with pytest.raises(CollectionError) as raised:
+            collect_whole(entry)
+    assert f"{leads} to a private network ({host.strip('[]')})" in str(raised.value)
+    assert len(heard) == 1
+
+
+def test_the_address_that_was_checked_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name server may give another address at each look-up (DNS rebinding)."""
+
+    def as_service(connection: socket.socket, _ended: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+
+    with raw_server(as_service) as (url, heard):
+        port = httpx.URL(url).port
+        look_ups: list[str] = []
+
+        def changing_name_server(host: str, *arguments: Any, **options: Any) -> Any:
+            if host == "changing.example":
+                look_ups.append(host)
+                # nothing listens on the second address
+                host = "127.0.0.1" if len(look_ups) == 1 else "127.0.0.2"
+            return real_look_up(host, *arguments, **options)
+
+        real_look_up = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", changing_name_server)
+        with BoundedClient(threading.Event()) as client:
+            client.end_within(10)
+            assert is_redirect_inward("192.0.2.1", "changing.example", client.addresses)
+            assert client.get(f"http://changing.example:{port}/").content == b"[]"
+    assert look_ups == ["changing.example"]
+    assert b"changing.example" in heard[0]
 
 
 @pytest.mark.parametrize("is_allowed", [False, True])

@@ -159,6 +159,30 @@ def test_retry_after_is_understood_in_every_form() -> None:
     assert [retry_after_seconds(value, now) for value in given] == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("9" * 400, MAX_RETRY_AFTER_SECONDS),
+        ("9" * 5000, MAX_RETRY_AFTER_SECONDS),
+        ("-" + "9" * 400, 0),
+        ("1e400", MAX_RETRY_AFTER_SECONDS),
+        ("-inf", 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_RETRY_AFTER_SECONDS),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", MAX_RETRY_AFTER_SECONDS),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None),
+        ("Fri, 31 Dec 2026 99999999999999999999:59:59 GMT", None),
+        ("Fri, 31 Dec 2026 23:59:59 +999999999999", None),
+        ("Fri, 99 Dec 2026 23:59:59 GMT", None),
+        ("120, 60", None),
+        ("a" * 100_000, None),
+        ("", None),
+    ],
+)
+def test_an_absurd_retry_after_is_bounded_or_ignored(value: str, expected: float | None) -> None:
+    assert retry_after_seconds(value, datetime(2024, 1, 1, tzinfo=UTC)) == expected
+
+
 @pytest.mark.parametrize("kind", ["hang", "drip"])
 def test_an_attempt_ends_in_time_however_the_response_is_delayed(isone: IsoneSandbox, kind: Any) -> None:
     isone.faults.add("*", Fault(kind), times=None)

@@ -180,6 +180,26 @@ def test_a_token_is_kept_until_it_expires(
         assert len(service.grants) == grants
 
 
+@pytest.mark.parametrize("fields", [{"k" * 500_000: 1}, {f"field_{n}": n for n in range(20_000)}])
+def test_the_fields_of_a_token_response_are_cut_and_redacted(
+    service: TokenService, fields: dict[str, int]
+) -> None:
+    service.respond = lambda _token: JSONResponse({SECRETS["password"]: 1, "a": 1, **fields})
+    collector, (request,) = collector_for(service, "a", auth=password_auth(service))
+    with collector, pytest.raises(CollectionError, match="no token in 'access_token'") as raised:
+        collector.collect(request)
+    assert len(str(raised.value)) < 600
+    assert SECRETS["password"] not in str(raised.value)
+
+
+@pytest.mark.parametrize("lifetime", ["nan", "inf", "-1", 10**400, -(10**400), "soon", None])
+def test_an_absurd_lifetime_of_a_token_raises_nothing(service: TokenService, lifetime: object) -> None:
+    service.respond = lambda token: JSONResponse({"access_token": token, "expires_in": lifetime})
+    collector, (request,) = collector_for(service, "a", auth=password_auth(service))
+    with collector:
+        assert collector.collect(request).body
+
+
 @pytest.mark.parametrize(
     ("response", "said"),
     [
