@@ -41,7 +41,6 @@ def force_end_after_signals() -> None:
             exit_code = _EXIT_CODES.get(signal.Signals(received[0]))
             if exit_code:
                 _later(_FORCED_END_SECONDS, _end_now, exit_code)
-                return
 
     threading.Thread(target=wait_for_signal, name="forced-end", daemon=True).start()
 

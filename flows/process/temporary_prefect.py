@@ -28,8 +28,8 @@ def send_what_is_pending(seconds: float = _DRAIN_SECONDS) -> None:
     To be called before the Prefect server stops, or, with 0, when it has died: Prefect retries each event for
     8 s and each batch of logs for 62 s, also while the process exits.
 
-    Prefect 3.9.1 has no public way to drop them. `EventsWorker._instances` are the workers of events, logs and
-    other queues; cancelling a worker's `_task` in its `_loop` ends it.
+    Prefect 3.9.1 has no public way to drop them. `EventsWorker._instances` are the workers of events, logs
+    and other queues; cancelling a worker's `_task` in its `_loop` ends it.
 
     Args:
         seconds: How long to wait for what is queued.
