@@ -61,6 +61,8 @@ def prepare_prefect() -> None:
     """Set defaults that Prefect reads from the environment when it is imported; they override nothing."""
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows")
+    # it logs in full each event that cannot be sent to a server that has died, beside a warning
+    os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
     # tracebacks that the embedded server logs while it starts and stops are harmless
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

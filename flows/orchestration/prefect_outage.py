@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import Abort
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from flows.api_config import logger_level
 from flows.process.temporary_prefect import send_what_is_pending
 from flows.run_report import RunResults
 
@@ -66,12 +64,7 @@ def end_unreported(results: RunResults) -> None:
 def result_of(flow: Flow[..., Any], **parameters: object) -> object:
     """Call a flow and return the data of its final state, or what `end_unreported` was called with."""
     timeout = min(PREFECT_API_REQUEST_TIMEOUT.value(), _REQUEST_TIMEOUT_SECONDS)
-    with (
-        _keeping_results() as kept,
-        temporary_settings({PREFECT_API_REQUEST_TIMEOUT: timeout}),
-        # it logs every event in full that cannot be sent, beside a warning
-        logger_level("prefect._internal.concurrency", logging.CRITICAL),
-    ):
+    with _keeping_results() as kept, temporary_settings({PREFECT_API_REQUEST_TIMEOUT: timeout}):
         try:
             state: Any = flow(**parameters, return_state=True)
         except Abort:
