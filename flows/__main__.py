@@ -9,10 +9,14 @@ import typer
 
 from flows.command_line.catalog_commands import add, catalog, preview
 from flows.command_line.check_commands import status, validate
-from flows.command_line.options import EXIT_INTERRUPTED, exit_on_sigterm
+from flows.command_line.options import exit_on_sigterm
 from flows.command_line.run_commands import demo, drain, run
 from flows.command_line.standard_streams import tolerated_streams
-from flows.process.interrupts import resend_swallowed_interrupts
+from flows.process.interrupts import (
+    EXIT_INTERRUPTED,
+    force_end_after_signals,
+    resend_swallowed_interrupts,
+)
 
 app = typer.Typer(
     name="energy-pipeline",
@@ -28,6 +32,7 @@ for command in (run, validate, status, demo, drain, catalog, add, preview):
 def main() -> None:
     """Run the command line; `flows/run_report/README.md` lists the exit codes."""
     signal.signal(signal.SIGTERM, exit_on_sigterm)
+    force_end_after_signals()
     resend_swallowed_interrupts()
     with tolerated_streams():
         try:

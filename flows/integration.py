@@ -194,13 +194,13 @@ class EnergyDataPipelineIntegration:
         return self._results_of(energy_pipeline, apis=names)
 
     def _results_of(self, flow: Flow[..., Any], **parameters: object) -> RunResults:
+        from flows.orchestration.prefect_outage import result_of
+
         config_file = str(self._config_file) if self._config_file else None
         try:
             with use_bucket(self._bucket), reaching_prefect(), serving_prefect() as wait_for_server:
                 wait_for_server()
-                state: Any = flow(**parameters, config_file=config_file, return_state=True)
-                # without _sync it is a coroutine where the thread runs an event loop
-                found: object = state.result(raise_on_failure=False, _sync=True)
+                found = result_of(flow, **parameters, config_file=config_file)
         except ConfigError as error:
             return results_of_no_run(error.problems)
         if isinstance(found, PipelineFailedError):

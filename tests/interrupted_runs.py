@@ -122,6 +122,18 @@ class InterruptedRuns:
             outputs=self.folder.parent,
         )
 
+    def start_caller(self, code: str) -> StartedCommand:
+        """Start a Python program, which gets the configuration file and the bucket as its arguments."""
+        program = self.folder / "caller.py"
+        program.write_text(code, encoding="utf-8")
+        return StartedCommand(
+            *(self._config_file, self._bucket),
+            folder=self.folder,
+            variables=self._environment(),
+            outputs=self.folder.parent,
+            module="caller",
+        )
+
     def interrupt(self, moment: Callable[[], object], how: signal.Signals) -> Ended:
         """Start a run, and end it by a signal once `moment` returns."""
         process = self.start()

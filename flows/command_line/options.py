@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from flows.process.interrupts import EXIT_TERMINATED, end_in_time
+from flows.process.interrupts import EXIT_TERMINATED
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 DAY_FORMATS = ["%Y-%m-%d", "%Y%m%d"]
 EXIT_FAILED = 1
 EXIT_WRONG_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="Configuration file; by default that of the settings.")
@@ -65,6 +64,8 @@ def prepare_prefect() -> None:
     """
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "flows")
+    # it logs in full each event that cannot be sent to a server that has died, beside a warning
+    os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")
     # tracebacks that the embedded server logs while it starts and stops are harmless
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -126,6 +127,5 @@ def print_errors(errors: Iterable[object]) -> None:
 
 
 def exit_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """Signal handler: exit in order, and after some seconds at once; by then collected data is kept."""
-    end_in_time()
+    """Signal handler: exit in order, with the exit code of SIGTERM."""
     sys.exit(EXIT_TERMINATED)

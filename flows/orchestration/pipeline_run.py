@@ -9,16 +9,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 from prefect.futures import PrefectFuture
+from prefect.settings import PREFECT_API_URL
 
 from flows.api_config import ConfigError, Settings, explicit_bucket, libraries_log_warnings_only, logger_level
 from flows.collection.api_collector import ApiCollector
 from flows.object_store import run_stamp
 from flows.orchestration.artifacts import final_state, publish_artifacts
 from flows.orchestration.collection_tasks import collect_and_store
+from flows.orchestration.prefect_outage import end_unreported, prefect_responds
 from flows.orchestration.run_context import RunParameters, open_run_context
 from flows.orchestration.run_resources import RunResources, open_run_resources
 from flows.orchestration.task_waiting import map_and_wait
@@ -141,9 +144,16 @@ def _drain_spool(resources: RunResources) -> None:
 
 
 def _publish(results: RunResults) -> None:
+    if not prefect_responds():
+        logger.warning(
+            "the Prefect server at %s does not respond: the run's artifacts were not published",
+            PREFECT_API_URL.value(),
+        )
+        end_unreported(results)
+        return
     try:
         publish_artifacts(results)
-    except PrefectException as error:
+    except (PrefectException, httpx.HTTPError) as error:
         # the data is stored and the results are returned all the same
         logger.warning("the run's artifacts were not published: %s", error)
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from flows.run_report.progress import Progress
 
@@ -48,13 +49,15 @@ class ProgressArtifact:
 
     def _update(self) -> None:
         try:
-            if self._id is None:
-                # annotated as possibly a coroutine, for async flows
-                self._id = create_progress_artifact(  # type: ignore[assignment]
-                    self._percent, key=PROGRESS_KEY, description="Past dates collected"
-                )
-            else:
-                update_progress_artifact(self._id, self._percent)
+            # a later update replaces one that failed; retries would hold up the run for 62 s each
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+                if self._id is None:
+                    # annotated as possibly a coroutine, for async flows
+                    self._id = create_progress_artifact(  # type: ignore[assignment]
+                        self._percent, key=PROGRESS_KEY, description="Past dates collected"
+                    )
+                else:
+                    update_progress_artifact(self._id, self._percent)
         except (PrefectException, httpx.HTTPError) as error:
             # the data is stored all the same
             logger.warning("the progress artifact was not published: %s", error)

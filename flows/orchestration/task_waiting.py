@@ -9,17 +9,16 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
 from prefect import unmapped
-from prefect.exceptions import TerminationSignal
 from prefect.futures import PrefectFuture, wait
 from prefect.tasks import Task
 
 from flows.collection.api_collector import ApiCollector
 from flows.orchestration.run_context import RunParameters
 from flows.orchestration.task_runners import quoted_for_threads, reporting_scheduler_errors
-from flows.process.interrupts import delaying_interrupts, end_in_time
+from flows.process.interrupts import delaying_interrupts
 
 # how long tasks under way may take when the run is ended from outside
-_ENDING_SECONDS = 4
+_ENDING_SECONDS = 1
 # how often a backfill's progress is shown
 _PROGRESS_SECONDS = 0.5
 # a run can be ended between these and the next
@@ -60,9 +59,7 @@ def map_and_wait(
             show_progress([(item_of[future.task_run_id], future) for future in tasks.completed])
         # sets the final states of the futures
         wait(futures)
-    except BaseException as cause:
-        if isinstance(cause, TerminationSignal):
-            end_in_time()
+    except BaseException:
         # what is tabulated is in the spool; uploads that are soon done need not be repeated by the next run
         api_collector.stop()
         CompletedTasks(futures).wait(_ENDING_SECONDS)

@@ -4,27 +4,52 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
+EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
-# process managers send SIGKILL some ten seconds after SIGTERM
-_SECONDS = 8
+_EXIT_CODES = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}
+# an end in order takes less, unless something does not respond
+_FORCED_END_SECONDS = 2.5
 _RESEND_SECONDS = 0.05
 _SIGNALS: dict[type[BaseException], signal.Signals] = {
     KeyboardInterrupt: signal.SIGINT,
     SystemExit: signal.SIGTERM,
 }
+_FORCED_END_MESSAGE = b"interrupted: ended without waiting for what did not respond\n"
+_SHOW_CURSOR = b"\x1b[?25h"
 
 
-def end_in_time() -> None:
-    """Exit after some seconds with the exit code of SIGTERM, unless the process has ended by then.
+def force_end_after_signals() -> None:
+    """Exit 2.5 s after the first SIGINT or SIGTERM, unless the process has ended by then.
 
-    A thread that waits minutes for the response to an upload would keep the process running.
+    For programs of our own only, since it ends the whole process: a thread that waits minutes for the
+    response to an upload would keep it running. The exit code is that of the signal. Handlers are not
+    changed: `signal.set_wakeup_fd` reports every signal that has one, also while Prefect replaces that of
+    SIGTERM during a flow run, and a signal that is ignored stays ignored.
     """
-    _later(_SECONDS, os._exit, EXIT_TERMINATED)
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
+
+    def wait_for_signal() -> None:
+        while received := reader.recv(1):
+            exit_code = _EXIT_CODES.get(signal.Signals(received[0]))
+            if exit_code:
+                _later(_FORCED_END_SECONDS, _end_now, exit_code)
+
+    threading.Thread(target=wait_for_signal, name="forced-end", daemon=True).start()
+
+
+def _end_now(exit_code: int) -> None:
+    with suppress(OSError):
+        # a spinner or progress bar has hidden the cursor
+        os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + _FORCED_END_MESSAGE)
+    os._exit(exit_code)
 
 
 def resend_swallowed_interrupts() -> None:

@@ -18,15 +18,36 @@ if TYPE_CHECKING:
     from flows.api_config import ConfigError
 
 _DRAIN_SECONDS = 10
+# where the run is ended from outside
+_ENDING_DRAIN_SECONDS = 0.5
+_CANCEL_SECONDS = 0.5
 
 
-def send_what_is_pending() -> None:
-    """Send the logs and events that Prefect has queued; to be called before its server stops."""
+def send_what_is_pending(seconds: float = _DRAIN_SECONDS) -> None:
+    """Send the logs and events that Prefect has queued, and drop what is not sent within some seconds.
+
+    To be called before the Prefect server stops, or, with 0, when it has died: Prefect retries each event for
+    8 s and each batch of logs for 62 s, also while the process exits.
+
+    Prefect 3.9.1 has no public way to drop them. `EventsWorker._instances` are the workers of events, logs
+    and other queues; cancelling a worker's `_task` in its `_loop` ends it.
+
+    Args:
+        seconds: How long to wait for what is queued.
+    """
     from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogWorker
 
-    for worker in (EventsWorker, APILogWorker):
-        worker.drain_all(timeout=_DRAIN_SECONDS)
+    workers = tuple(EventsWorker._instances.values())  # type: ignore[misc]
+    # draining a worker removes its task
+    tasks = [(worker._loop, worker._task) for worker in workers]
+    # in a thread of its own: where the thread runs an event loop, it returns a coroutine
+    draining = threading.Thread(target=EventsWorker.drain_all, daemon=True)
+    draining.start()
+    draining.join(seconds)
+    for loop, task in tasks:
+        if loop and task:
+            loop.call_soon_threadsafe(task.cancel)
+    draining.join(_CANCEL_SECONDS)
 
 
 @contextmanager
@@ -66,6 +87,7 @@ class _SharedServer:
         self._lock = threading.Lock()
         self._users = 0
         self._running = ExitStack()
+        self._drain_seconds: float = _DRAIN_SECONDS
         self.server: EmbeddedPrefectServer
 
     @contextmanager
@@ -77,6 +99,9 @@ class _SharedServer:
             self._users += 1
         try:
             yield self.server
+        except BaseException:
+            self._drain_seconds = _ENDING_DRAIN_SECONDS
+            raise
         finally:
             with self._lock:
                 self._users -= 1
@@ -89,6 +114,8 @@ class _SharedServer:
             self.server = EmbeddedPrefectServer(home, folder=folder, inherits_settings=True)
             starting.callback(self.server.stop)
             self.server.start()
+            self._drain_seconds = _DRAIN_SECONDS
+            starting.callback(lambda: send_what_is_pending(self._drain_seconds))
             self._running = starting.pop_all()
 
 
@@ -137,7 +164,6 @@ def serving_prefect(
 
         with temporary_settings({PREFECT_API_URL: server.api_url}):
             yield wait_until_ready
-            send_what_is_pending()
 
 
 def _as_wrong_settings(error: ServerStartError, home: Path) -> ConfigError:

@@ -44,7 +44,6 @@ PARTS_OF_PREFECT = {
     "flows.process": {
         "prefect.context",
         "prefect.events.worker",
-        "prefect.logging.handlers",
         "prefect.settings",
     },
 }

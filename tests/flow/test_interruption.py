@@ -15,6 +15,7 @@ from flows.sandbox.s3_server import EmbeddedS3
 from tests.conftest import eventually
 from tests.flow.processes import processes_that_mention
 from tests.interrupted_runs import InterruptedRuns, interrupted_runs
+from tests.providers.faults import Fault
 from tests.s3_relay import RelayedS3, s3_error
 
 EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}
@@ -58,9 +59,7 @@ def test_what_is_being_uploaded_when_a_run_is_ended_is_stored_once_by_the_next(
         process = runs.start()
         eventually(lambda: relay.refused == 5)
         process.send_signal(how)
-        if how is signal.SIGINT:
-            # after SIGTERM it ends in time although they get no response
-            relay.is_holding = False
+        # although they get no response
         assert process.wait(60) == EXIT_CODES[how], process.errors
     assert "Traceback" not in process.errors
     recorded = last_results(runs.folder / ".energy-pipeline")
@@ -134,11 +133,58 @@ def test_a_drain_leaves_the_uploads_of_a_running_process_to_it(runs: Interrupted
     assert runs.check_bucket() == 3
 
 
-def test_a_killed_run_leaves_no_prefect_server_of_its_own(
+@pytest.fixture
+def runs_on_their_own_server(
     tmp_path: Path, embedded_s3: EmbeddedS3, new_prefect_home: Callable[[Path], Path]
+) -> Iterator[InterruptedRuns]:
+    """Runs that start a Prefect server of their own."""
+    with interrupted_runs(tmp_path, embedded_s3) as found:
+        new_prefect_home(found.folder / "prefect")
+        yield found
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_on_its_own_prefect_server_ends_in_time(
+    runs_on_their_own_server: InterruptedRuns, how: signal.Signals
 ) -> None:
-    with interrupted_runs(tmp_path, embedded_s3) as runs:
-        runs.configure(apis=2)
-        new_prefect_home(runs.folder / "prefect")
-        runs.interrupt(lambda: eventually(lambda: runs.faults.requests, 120), signal.SIGKILL)
-        eventually(lambda: not processes_that_mention(str(runs.folder)))
+    runs = runs_on_their_own_server
+    runs.configure(apis=3)
+    runs.faults.clear()
+    runs.faults.add("*", Fault("hang"), times=None)
+    process = runs.start()
+    eventually(lambda: len(runs.faults.requests) >= 3, 120)
+    process.send_signal(how)
+    assert process.wait(20) == EXIT_CODES[how], process.errors
+    assert "Traceback" not in process.errors
+    eventually(lambda: not processes_that_mention(str(runs.folder)))
+
+
+INTERRUPTED_CALLER = """
+import sys
+from flows.integration import EnergyDataPipelineIntegration
+pipeline = EnergyDataPipelineIntegration(*sys.argv[1:])
+try:
+    pipeline.run_full_pipeline()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    print(pipeline.run_full_pipeline()["pipeline_status"])
+"""
+
+
+def test_a_caller_of_the_class_goes_on_after_an_interrupt(runs_on_their_own_server: InterruptedRuns) -> None:
+    runs = runs_on_their_own_server
+    runs.configure(apis=3, seconds_per_byte=0)
+    runs.faults.add("*", Fault("hang"), times=3)
+    process = runs.start_caller(INTERRUPTED_CALLER)
+    eventually(lambda: len(runs.faults.requests) == 3, 120)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0, process.errors
+    assert process.output.split() == ["interrupted", "completed"]
+    assert runs.check_bucket() == 3
+
+
+def test_a_killed_run_leaves_no_prefect_server_of_its_own(runs_on_their_own_server: InterruptedRuns) -> None:
+    runs = runs_on_their_own_server
+    runs.configure(apis=2)
+    runs.interrupt(lambda: eventually(lambda: runs.faults.requests, 120), signal.SIGKILL)
+    eventually(lambda: not processes_that_mention(str(runs.folder)))
