@@ -31,10 +31,11 @@ for command in (run, validate, status, demo, drain, catalog, add, preview):
 
 def main() -> None:
     """Run the command line; `flows/run_report/README.md` lists the exit codes."""
-    signal.signal(signal.SIGTERM, exit_on_sigterm)
-    force_end_after_signals()
-    resend_swallowed_interrupts()
+    # first, since a closed stream leaves its number to the next file or socket that is opened
     with tolerated_streams():
+        signal.signal(signal.SIGTERM, exit_on_sigterm)
+        force_end_after_signals()
+        resend_swallowed_interrupts()
         try:
             app()
         except KeyboardInterrupt:
