@@ -12,8 +12,8 @@ from flows.run_report import ApiOutcome
 from flows.run_report.backfill_results import WindowOutcome
 from flows.run_report.progress import ProgressCount
 
-# each holds its response and its table in memory; more than four are no faster on two cores
-_WINDOWS_AT_ONCE = 4
+# each holds its response and its table in memory; more than three are no faster on two cores
+_WINDOWS_AT_ONCE = 3
 
 
 class WindowCollector:
