@@ -18,8 +18,8 @@ _ERROR_WORDS = {
     *("fault", "faultcode", "faultstring", "exception"),
 }
 _STATES = {"status", "code", "statuscode"}
-_NO_ERROR = {"", "false", "0", "none", "null", "ok"}
 _SUCCESS = {"ok", "success", "successful", "succeeded", "true", "0", "200"}
+_NO_ERROR = {*_SUCCESS, "", "false", "none", "null", "no error", "no errors", "n/a"}
 _FAILURE = re.compile(r"err(or)?|fail(ed|ure)?|[45][0-9]{2}")
 
 _Path = tuple[str, ...]
@@ -74,13 +74,18 @@ def error_document(document: Document) -> ErrorDocument | None:
 
 
 def _is_error(named: list[tuple[_Path, str]], *, has_empty_list: bool) -> bool:
-    if any(_names_an_error(path) and text.casefold() not in _NO_ERROR for path, text in named):
+    if any(_names_an_error(path) and not _is_no_error(text) for path, text in named):
         return True
     states = [text.casefold() for path, text in named if _normalized(path[-1]) in _STATES]
     if any(_FAILURE.fullmatch(state) for state in states):
         return True
     is_named = any(_normalized(path[-1]) in _WORDS and text for path, text in named)
     return is_named and not has_empty_list and not any(state in _SUCCESS for state in states)
+
+
+def _is_no_error(text: str) -> bool:
+    # a code of zeros only, such as 0000
+    return text.casefold() in _NO_ERROR or not text.strip("0")
 
 
 def _values(value: JsonValue, path: _Path) -> Iterator[tuple[_Path, JsonScalar | list[JsonValue]]]:

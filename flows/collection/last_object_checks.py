@@ -103,9 +103,9 @@ class TableChecks:
             by_severity[getattr(api.checks, finding.check)].append(finding.message)
         failures = tuple(by_severity["fail"])
         refusals = _without_key_columns(api, frame)
-        if shape and not (failures or refusals or collected.rejection):
+        if not (failures or refusals or collected.rejection):
             # the next window is not compared with one that is not stored
-            self._last_objects.remember(collection, shape.with_known(last))
+            self._remember(collection, collected, storables[0], shape.with_known(last) if shape else None)
         findings = (*of_tabulation, *failures, *by_severity["warn"], *notes)
         return CheckedTable(findings, failures, refusals)
 
@@ -135,6 +135,25 @@ class TableChecks:
             shape = replace(shape, length=_length(collection.window))
         return shape, last
 
+    def _remember(
+        self,
+        collection: PlannedCollection,
+        collected: CollectedTable,
+        storable: StorableObject,
+        shape: StoredShape | None,
+    ) -> None:
+        api = collection.api
+        if shape:
+            self._last_objects.remember(collection, shape)
+        types = parquet_types(collected.table.typed()) if "parquet" in api.outputs else {}
+        with self._lock:
+            self._types[api.name, collection.series] = {
+                **self._types.get((api.name, collection.series), {}),
+                **types,
+            }
+            if collection.window:
+                self._stamps.setdefault((api.name, storable.metadata["sha256"]), collection.stamp)
+
     def _type_changes(
         self, collection: PlannedCollection, collected: CollectedTable
     ) -> tuple[DataFinding, ...]:
@@ -142,11 +161,9 @@ class TableChecks:
         api = collection.api
         if "parquet" not in api.outputs or api.checks.types == "off":
             return ()
-        types = parquet_types(collected.table.typed())
         with self._lock:
             known = self._types.get((api.name, collection.series), {})
-            self._types[api.name, collection.series] = {**known, **types}
-        changed = changed_types(types, known)
+        changed = changed_types(parquet_types(collected.table.typed()), known)
         message = f"columns whose Parquet type changed: {', '.join(changed)}"
         return (DataFinding("types", message),) if changed else ()
 
@@ -168,7 +185,7 @@ class TableChecks:
         if collection.window:
             digest = storable.metadata["sha256"]
             with self._lock:
-                stamp = self._stamps.setdefault((collection.api.name, digest), collection.stamp)
+                stamp = self._stamps.get((collection.api.name, digest), collection.stamp)
             if stamp != collection.stamp:
                 yield DataFinding("window", f"the same rows as {stamp}")
 
@@ -194,6 +211,7 @@ def _expected_hours(
 ) -> tuple[datetime, datetime] | None:
     if collection.window is None or collection.window != collection.asked_for:
         return None
+    window = collection.window
     # hours in the future are not missing
-    until = min(collection.window.end, max(response.collected_at for response in collected.responses))
-    return (collection.window.start, until) if until > collection.window.start else None
+    until = min(window.end, max(response.collected_at for response in collected.responses))
+    return (window.start, until) if until > window.start else None

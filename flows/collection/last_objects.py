@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
@@ -80,7 +80,11 @@ class LastObjects:
         known = self._known(collection)
         if known or lookup is None:
             return known
-        found = lookup.result()
+        try:
+            found = lookup.result()
+        except CancelledError:
+            # the run is being ended
+            return None
         return found.shape(time_columns, zone) if found else None
 
     def remember(self, collection: PlannedCollection, shape: StoredShape) -> None:

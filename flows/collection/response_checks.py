@@ -32,7 +32,9 @@ def check_responses(collection: PlannedCollection, responses: Sequence[Response]
 def _findings(collection: PlannedCollection, response: Response) -> Iterator[Finding]:
     body = response.document.readable_body(strict=False)
     key_columns = collection.api.key_columns or ()
-    words = plain_words(body, key_columns)
+    # lines before the header may be words
+    after_preamble = body.split(b"\n", collection.api.skip_rows)[-1]
+    words = plain_words(after_preamble or body, key_columns)
     if words is not None:
         what = f"plain text where CSV was expected: {words}"
         if key_columns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from functools import cache
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -84,7 +84,8 @@ def row_times(
     ISO 8601 is parsed, with and without separators, and dates written `1/31/2024` or `31.1.2024`, with
     `24:00` and AM or PM. Numbers are no times. Times without an offset are local times of the zone. Given a
     window, they are UTC where all of them lie in it then and not otherwise, since some services are asked for
-    local days and write times in UTC; and the order of day and month is the one that puts more in the window.
+    local days and write times in UTC; the order of day and month is the one that puts more in the window; and
+    times that all are midnight in UTC are dates where that puts more in it.
 
     Args:
         frame: The table.
@@ -131,6 +132,15 @@ def _readings(name: str, column: pl.Series, zone: tzinfo | None) -> Iterator[Row
         assumed = zone or UTC
         spans = {text: _spans(each, assumed, precision) for text, each in written.items()}
         yield RowTimes(name, spans, precision, next(iter(written.values())).offset or assumed)
+        if zone and precision == "time" and all(map(_is_midnight_utc, written.values())):
+            dates = {text: _spans(each._replace(offset=None), zone, "day") for text, each in written.items()}
+            yield RowTimes(name, dates, "day", zone)
+
+
+def _is_midnight_utc(written: _Written) -> bool:
+    """Whether a time may be a date, which many services write as `2024-01-01T00:00:00Z`."""
+    is_utc = written.offset is not None and not written.offset.utcoffset(None)
+    return is_utc and written.clock.time() == time.min
 
 
 def _all_written(texts: Iterable[str], parse: Callable[[str], _Written | None]) -> dict[str, _Written] | None:

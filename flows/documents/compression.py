@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 # the streams of these may follow each other, and are one body: RFC 1952 2.2, RFC 8878 3.1
 _CONCATENATED = {"gzip", "x-gzip", "zstd"}
+_SLICE_BYTES = 65_536
 
 
 class CompressionError(ValueError):
@@ -82,7 +83,9 @@ def gunzip(body: bytes, max_bytes: int) -> bytes:
         TooLargeError: It has more than `max_bytes`.
     """
     decompressor = Decompressor("gzip", max_bytes)
-    plain = decompressor.decompress(body)
+    # in slices, since each member copies what is left of the one it ends in
+    slices = (body[start : start + _SLICE_BYTES] for start in range(0, len(body), _SLICE_BYTES))
+    plain = b"".join(map(decompressor.decompress, slices))
     decompressor.finish()
     return plain
 

@@ -263,6 +263,14 @@ def test_a_small_table_is_not_taken_for_words(body: str) -> None:
         assert not collect_csv(url).table.findings
 
 
+def test_lines_before_the_header_are_no_words() -> None:
+    body = b"Day-ahead prices\ntime,mw\n"
+    with raw_server(without_length(body, b"Content-Length: %d\r\n" % len(body))) as (url, _):
+        collected = collect_csv(url, skip_rows=1, key_columns=["time"])
+    assert not collected.table.findings
+    assert not collected.table.frame.height
+
+
 def test_a_json_body_that_is_cut_off_fails_by_itself() -> None:
     body = json.dumps([{"a": 1}, {"a": 2}]).encode()[:-3]
     with raw_server(without_length(body)) as (url, _), pytest.raises(DocumentError):

@@ -72,6 +72,7 @@ RIGHT = {
     "named after the end of the hour": iso([moment + HOUR for moment in day_of(NEW_YORK)]),
     "24:00": [f"2024-01-05 {hour:02}:00" for hour in range(1, 25)],
     "local": iso(LOCAL),
+    "the date as midnight in UTC": ["2024-01-05T00:00:00Z", "2024-01-05T00:00:00.000+00:00"],
     "UTC without an offset": [f"{moment.astimezone(UTC):%Y-%m-%dT%H}" for moment in day_of(NEW_YORK)],
     "American": [f"{moment:%m/%d/%Y %H:%M}" for moment in LOCAL],
     "AM and PM": [f"{moment.month}/{moment.day}/{moment:%Y %I:%M:%S %p}" for moment in LOCAL],
