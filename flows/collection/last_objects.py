@@ -13,8 +13,8 @@ from flows.data_checks import HEAD_BYTES, StoredShape, csv_shape
 from flows.object_store import CsvOf, ObjectStore, StorageError, held_dates
 from flows.request_plan import PlannedCollection
 
-# as many as there are APIs at once
-_LOOKUPS_AT_ONCE = 16
+# few, since they compete with the tasks for the interpreter: a run of 200 small APIs is slower with 16
+_LOOKUPS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
