@@ -85,9 +85,13 @@ class TableChecks:
             for finding in collected.table.findings
             if has_new_columns or finding.code not in _REPORTED_WITH_NEW_COLUMNS
         ]
+        types = {}
+        if "parquet" in api.outputs and api.checks.types != "off":
+            types = parquet_types(collected.table.typed())
+        stamp_key = (api.name, storables[0].metadata["sha256"])
         found = [
-            *self._window_findings(collection, collected, storables[0]),
-            *self._type_changes(collection, collected),
+            *self._window_findings(collection, collected, stamp_key),
+            *self._type_changes(collection, types),
             *data_findings(
                 frame,
                 key_columns=api.key_columns or (),
@@ -103,9 +107,15 @@ class TableChecks:
             by_severity[getattr(api.checks, finding.check)].append(finding.message)
         failures = tuple(by_severity["fail"])
         refusals = _without_key_columns(api, frame)
-        if not (failures or refusals or collected.rejection):
-            # the next window is not compared with one that is not stored
-            self._remember(collection, collected, storables[0], shape.with_known(last) if shape else None)
+        is_stored = not (failures or refusals or collected.rejection)
+        # the next window is not compared with one that is not stored
+        if is_stored and shape:
+            self._last_objects.remember(collection, shape.with_known(last))
+        with self._lock:
+            if is_stored:
+                self._types.setdefault((api.name, collection.series), {}).update(types)
+            elif self._stamps.get(stamp_key) == collection.stamp:
+                del self._stamps[stamp_key]
         findings = (*of_tabulation, *failures, *by_severity["warn"], *notes)
         return CheckedTable(findings, failures, refusals)
 
@@ -135,37 +145,12 @@ class TableChecks:
             shape = replace(shape, length=_length(collection.window))
         return shape, last
 
-    def _remember(
-        self,
-        collection: PlannedCollection,
-        collected: CollectedTable,
-        storable: StorableObject,
-        shape: StoredShape | None,
-    ) -> None:
-        api = collection.api
-        if shape:
-            self._last_objects.remember(collection, shape)
-        types = parquet_types(collected.table.typed()) if "parquet" in api.outputs else {}
-        with self._lock:
-            self._types[api.name, collection.series] = {
-                **self._types.get((api.name, collection.series), {}),
-                **types,
-            }
-            if collection.window:
-                self._stamps.setdefault((api.name, storable.metadata["sha256"]), collection.stamp)
-
-    def _type_changes(
-        self, collection: PlannedCollection, collected: CollectedTable
-    ) -> tuple[DataFinding, ...]:
+    def _type_changes(self, collection: PlannedCollection, types: dict[str, str]) -> list[DataFinding]:
         """Compare the Parquet types of a table with those of the tables before it in its series."""
-        api = collection.api
-        if "parquet" not in api.outputs or api.checks.types == "off":
-            return ()
         with self._lock:
-            known = self._types.get((api.name, collection.series), {})
-        changed = changed_types(parquet_types(collected.table.typed()), known)
+            changed = changed_types(types, self._types.get((collection.api.name, collection.series), {}))
         message = f"columns whose Parquet type changed: {', '.join(changed)}"
-        return (DataFinding("types", message),) if changed else ()
+        return [DataFinding("types", message)] if changed else []
 
     def _unchecked_note(self, collection: PlannedCollection, collected: CollectedTable) -> list[str]:
         """Why a backfill's rows cannot be compared with their windows, said once for each API."""
@@ -178,14 +163,13 @@ class TableChecks:
         return [unchecked] if is_first else []
 
     def _window_findings(
-        self, collection: PlannedCollection, collected: CollectedTable, storable: StorableObject
+        self, collection: PlannedCollection, collected: CollectedTable, stamp_key: tuple[str, str]
     ) -> Iterator[DataFinding]:
         if collected.in_window.outside:
             yield DataFinding("window", collected.in_window.outside)
         if collection.window:
-            digest = storable.metadata["sha256"]
             with self._lock:
-                stamp = self._stamps.get((collection.api.name, digest), collection.stamp)
+                stamp = self._stamps.setdefault(stamp_key, collection.stamp)
             if stamp != collection.stamp:
                 yield DataFinding("window", f"the same rows as {stamp}")
 
