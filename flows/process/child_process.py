@@ -139,6 +139,7 @@ class ChildProcess:
             family = _with_children(self._process.pid)
             if self._grace_seconds:
                 self._process.terminate()
+                _resume(family)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(self._grace_seconds)
             _kill(family)
@@ -168,12 +169,19 @@ class ChildProcess:
 
 
 def _with_children(pid: int) -> list[psutil.Process]:
-    """A process, after the processes that it and they have started."""
+    """A process, suspended so that it starts no others, after the processes that it and they have started."""
     try:
         process = psutil.Process(pid)
+        process.suspend()
         return [*process.children(recursive=True), process]
     except psutil.NoSuchProcess:
         return []
+
+
+def _resume(processes: Sequence[psutil.Process]) -> None:
+    for process in processes[-1:]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.resume()
 
 
 def _kill(processes: Sequence[psutil.Process]) -> None:
